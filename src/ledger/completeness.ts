@@ -1,0 +1,114 @@
+import type { AuditRecord } from './record.ts';
+
+/**
+ * Something that ought to be in the log and is not, or is not where it ought to be. A tree proves that nothing
+ * was taken out after it was appended; these show that something was never appended, or was left out of a copy.
+ */
+export type Omission =
+  /** Records `from` to `to` of a producer's sequence are missing. */
+  | {
+      readonly kind: 'sequence-gap';
+      readonly producer: string;
+      readonly boot: string;
+      readonly from: number;
+      readonly to: number;
+    }
+  /** A record stands after one that its producer made later. */
+  | {
+      readonly kind: 'sequence-disorder';
+      readonly producer: string;
+      readonly boot: string;
+      readonly index: number;
+    }
+  /** A number was used twice. */
+  | {
+      readonly kind: 'sequence-repeat';
+      readonly producer: string;
+      readonly boot: string;
+      readonly index: number;
+    }
+  /** An intent without an effect: the side effect may have happened unrecorded. */
+  | { readonly kind: 'effect-missing'; readonly intent: string; readonly index: number };
+
+/** Follows records in log order and says what is missing. Memory: one entry per producer start, gap and open intent. */
+export interface CompletenessCheck {
+  see(index: number, record: AuditRecord): void;
+  /** What is missing so far. `inOrder: false` counts numbers only, for writers that append in parallel. */
+  omissions(options?: { readonly inOrder?: boolean }): readonly Omission[];
+}
+
+interface Sequence {
+  readonly producer: string;
+  readonly boot: string;
+  /** Number expected next. */
+  next: number;
+  /** Numbers below `next` that were not seen. */
+  readonly missing: Set<number>;
+  /** Highest number that a heartbeat vouches for. */
+  announced: number;
+}
+
+/** Most missing numbers remembered one by one for one producer start; a wider gap is reported as it stands. */
+const MAX_TRACKED_GAP = 100_000;
+
+export function completenessCheck(): CompletenessCheck {
+  const sequences = new Map<string, Sequence>();
+  const intents = new Map<string, number>();
+  const disorder: Omission[] = [];
+  const repeats: Omission[] = [];
+
+  const follow = (index: number, record: AuditRecord): void => {
+    const { boot, id, seq } = record.producer;
+    const name = `${id} ${boot}`;
+    let sequence = sequences.get(name);
+    if (sequence === undefined) {
+      sequence = { producer: id, boot, next: 0, missing: new Set(), announced: -1 };
+      sequences.set(name, sequence);
+    }
+    if (seq >= sequence.next) {
+      const skipped = seq - sequence.next;
+      const from = skipped > MAX_TRACKED_GAP ? seq - MAX_TRACKED_GAP : sequence.next;
+      if (from > sequence.next) sequence.missing.add(sequence.next);
+      for (let number = from; number < seq; number++) sequence.missing.add(number);
+      sequence.next = seq + 1;
+    } else if (sequence.missing.delete(seq)) {
+      disorder.push({ kind: 'sequence-disorder', producer: id, boot, index });
+    } else {
+      repeats.push({ kind: 'sequence-repeat', producer: id, boot, index });
+    }
+    if (record.event_name === 'comity.log.heartbeat') {
+      sequence.announced = Math.max(sequence.announced, record.attributes['comity.heartbeat.last_seq']);
+    }
+  };
+
+  return {
+    see(index, record) {
+      follow(index, record);
+      if (record.event_name === 'comity.tool.intent') intents.set(record.id, index);
+      if (record.event_name === 'comity.tool.effect') {
+        for (const relation of record.about ?? [])
+          if (relation.rel === 'effect_of') intents.delete(relation.id);
+      }
+    },
+    omissions({ inOrder = true } = {}) {
+      const gaps = [...sequences.values()].flatMap(gapsOf);
+      const open = [...intents].map(
+        ([intent, index]): Omission => ({ kind: 'effect-missing', intent, index }),
+      );
+      return [...gaps, ...(inOrder ? disorder : []), ...repeats, ...open];
+    },
+  };
+}
+
+function gapsOf(sequence: Sequence): readonly Omission[] {
+  const { producer, boot } = sequence;
+  const gaps: { kind: 'sequence-gap'; producer: string; boot: string; from: number; to: number }[] = [];
+  const add = (from: number, to: number): void => {
+    const last = gaps.at(-1);
+    if (last !== undefined && last.to === from - 1) last.to = to;
+    else gaps.push({ kind: 'sequence-gap', producer, boot, from, to });
+  };
+  for (const number of [...sequence.missing].sort((a, b) => a - b)) add(number, number);
+  if (sequence.announced >= sequence.next) add(sequence.next, sequence.announced);
+  return gaps;
+}
