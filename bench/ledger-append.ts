@@ -1,0 +1,109 @@
+// Durable appends in one process: `node bench/ledger-append.ts [directory]`.
+// Every acknowledged entry was covered by an fdatasync that returned before; the script counts both and checks the
+// log against its own hashes at the end. Run under `taskset -c 0` for one core.
+import { randomFillSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Appender } from '../src/ledger/appender.ts';
+import { type Disk, systemDisk } from '../src/ledger/files/disk.ts';
+import { createFilesStore, openFilesStore } from '../src/ledger/files/files-store.ts';
+import { nodeHasher } from '../src/ledger/node-hash.ts';
+import { Frontier } from '../src/tlog/frontier.ts';
+
+const ENTRY_BYTES = 1024;
+const SECONDS = 4;
+const ROUNDS = 3;
+
+interface Load {
+  readonly title: string;
+  /** Senders that each wait for their acknowledgement before they go on. */
+  readonly senders: number;
+  /** Entries that a sender sends at once. */
+  readonly batch: number;
+}
+
+const LOADS: readonly Load[] = [
+  { title: 'one sender, one entry at a time', senders: 1, batch: 1 },
+  { title: '64 senders, one entry at a time', senders: 64, batch: 1 },
+  { title: '1024 senders, one entry at a time', senders: 1024, batch: 1 },
+  { title: '4 senders, batches of 256', senders: 4, batch: 256 },
+  { title: '4 senders, batches of 1024', senders: 4, batch: 1024 },
+];
+
+const root = process.argv[2] ?? tmpdir();
+console.log(`${cpus()[0]?.model ?? 'unknown processor'} · Node ${process.version} · ${root}`);
+for (const load of LOADS) {
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(load));
+  rounds.sort((a, b) => a.perSecond - b.perSecond);
+  const median = rounds[Math.floor(ROUNDS / 2)];
+  if (median === undefined) continue;
+  console.log(
+    `${load.title.padEnd(36)} ${Math.round(median.perSecond).toLocaleString('en').padStart(9)} entries/s` +
+      `   p50 ${median.p50.toFixed(2)} ms  p99 ${median.p99.toFixed(2)} ms` +
+      `   ${Math.round(median.perCpuSecond).toLocaleString('en').padStart(9)} per CPU second   ${median.syncs} fdatasyncs`,
+  );
+}
+
+async function measure({ senders, batch }: Load) {
+  const directory = mkdtempSync(join(root, 'comity-bench-'));
+  await createFilesStore(directory);
+  let syncs = 0;
+  const disk: Disk = {
+    ...systemDisk,
+    sync: (fd, done) => {
+      syncs += 1;
+      systemDisk.sync(fd, done);
+    },
+  };
+  const { store } = await openFilesStore(directory, { disk });
+  const hasher = nodeHasher();
+  const appender = new Appender(store, hasher);
+  const times: number[] = [];
+  const expected = new Frontier(hasher);
+  const leaves = new Map<number, Uint8Array>();
+  const cpuBefore = process.cpuUsage();
+  const began = performance.now();
+  const until = began + SECONDS * 1000;
+  await Promise.all(
+    Array.from({ length: senders }, async () => {
+      while (performance.now() < until) {
+        const entries = Array.from({ length: batch }, () => {
+          // The beginning differs and the rest repeats: making random data would be half of what is measured.
+          const bytes = Buffer.alloc(ENTRY_BYTES, 0x61);
+          randomFillSync(bytes, 0, 16);
+          return { bytes, key: bytes.subarray(0, 16) };
+        });
+        const sent = performance.now();
+        const first = entries[0];
+        const places =
+          batch === 1 && first !== undefined
+            ? [await appender.append(first.bytes, first.key)]
+            : await appender.appendAll(entries);
+        times.push(performance.now() - sent);
+        for (const { index, leaf } of places) leaves.set(index, leaf);
+      }
+    }),
+  );
+  const elapsed = (performance.now() - began) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  const head = await store.grow();
+  for (let index = 0; index < head.size; index++) {
+    const leaf = leaves.get(index);
+    if (leaf === undefined) throw new Error(`entry ${index} was never acknowledged`);
+    expected.append(leaf);
+  }
+  if (Buffer.compare(expected.root(), head.root) !== 0)
+    throw new Error('log has another root than its entries');
+  await store.close();
+  rmSync(directory, { recursive: true });
+  times.sort((a, b) => a - b);
+  return {
+    perSecond: head.size / elapsed,
+    perCpuSecond: head.size / ((cpu.user + cpu.system) / 1e6),
+    p50: times[Math.floor(times.length / 2)] ?? 0,
+    p99: times[Math.floor(times.length * 0.99)] ?? 0,
+    syncs,
+  };
+}

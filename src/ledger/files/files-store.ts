@@ -1,0 +1,428 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
+import { type HashTile, TILE_WIDTH, tilePath, tileWidth } from '../../tlog/tile.ts';
+import { TiledTree } from '../../tlog/tiled-tree.ts';
+import { LedgerError, quoted } from '../errors.ts';
+import { nodeHasher } from '../node-hash.ts';
+import {
+  KEY_BYTES,
+  type LogStore,
+  type NewEntry,
+  type Placement,
+  type SignedHead,
+  type TreeHead,
+} from '../store.ts';
+import { type Disk, synced, systemDisk } from './disk.ts';
+import { type Heads, openHeads } from './heads.ts';
+import { ROWS_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
+import { type Lock, lockDirectory } from './lock.ts';
+import { replaceFile } from './published.ts';
+import { clearTail, inspectSegment } from './recovery.ts';
+import { OpenSegment, rowKey, rowLeaf, SegmentReader } from './segment.ts';
+import { SegmentTree } from './tree.ts';
+
+export interface FilesStoreOptions {
+  readonly disk?: Disk;
+  /**
+   * Called when what is durable is no longer known: fdatasync failed, or a write whose effect cannot be taken back.
+   * It must not return; the default prints why and ends the process with status 70. After a failed fsync the kernel
+   * may have dropped the data and forgotten, so trying again would lie.
+   */
+  readonly fatal?: (error: LedgerError) => void;
+}
+
+/** A log store that was opened, and what opening it found. */
+export interface OpenedFiles {
+  readonly store: LogStore;
+  /** Entries of an unacknowledged batch that a crash had torn, now removed. */
+  readonly torn: number;
+}
+
+/** Creates the directory of a log, owned by this user. @throws {LedgerError} `already-exists` */
+export async function createFilesStore(directory: string): Promise<void> {
+  const segments = join(directory, 'segments');
+  if (existsSync(segments)) {
+    throw new LedgerError(
+      'already-exists',
+      `${quoted(directory)} already holds a log`,
+      'choose another directory',
+    );
+  }
+  mkdirSync(segments, { recursive: true, mode: 0o750 });
+  await OpenSegment.create(systemDisk, segments, 0);
+  systemDisk.syncDirectory(directory);
+  openHeads(directory).close();
+}
+
+/**
+ * Opens a log in a directory for this process alone.
+ * @throws {LedgerError} `not-found` · `locked` · `damaged` · `truncated`
+ */
+export async function openFilesStore(
+  directory: string,
+  options: FilesStoreOptions = {},
+): Promise<OpenedFiles> {
+  const disk = options.disk ?? systemDisk;
+  const segments = join(directory, 'segments');
+  if (!existsSync(segments)) {
+    throw new LedgerError(
+      'not-found',
+      `${quoted(directory)} holds no log`,
+      'create one with `comity log init`',
+    );
+  }
+  const lock = lockDirectory(directory);
+  let heads: Heads | undefined;
+  try {
+    heads = openHeads(directory);
+    const opened = await recover(disk, segments);
+    const store = new FilesStore(directory, disk, lock, heads, opened, options.fatal ?? endProcess);
+    await checkHead(store, heads);
+    return { store, torn: opened.torn };
+  } catch (error) {
+    heads?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+/** Numbers of the segments in a directory. @throws {LedgerError} `damaged` if one is missing */
+export function listSegments(segments: string): readonly number[] {
+  const numbers = readdirSync(segments)
+    .filter((name) => /^\d{10}\.seg$/.test(name))
+    .map((name) => Number(name.slice(0, 10)))
+    .sort((a, b) => a - b);
+  const missing = numbers.findIndex((number, i) => number !== i);
+  if (missing === -1 && numbers.length > 0) return numbers;
+  throw new LedgerError(
+    'damaged',
+    `segment file ${quoted(segmentFile(Math.max(missing, 0)))} is missing`,
+    'restore it from a mirror or a backup',
+  );
+}
+
+interface Opened {
+  readonly open: OpenSegment;
+  readonly tree: SegmentTree;
+  readonly torn: number;
+}
+
+async function recover(disk: Disk, segments: string): Promise<Opened> {
+  const hasher = nodeHasher();
+  const numbers = listSegments(segments);
+  const last = numbers.length - 1;
+  const roots = numbers.slice(0, last).map((number) => {
+    const reader = new SegmentReader(disk, join(segments, segmentFile(number)), number);
+    const seal = reader.seal();
+    reader.close();
+    if (seal !== undefined) return seal.root;
+    throw new LedgerError(
+      'damaged',
+      `segment ${number} has no valid seal`,
+      'run fsck and restore the segment',
+    );
+  });
+  const tree = new SegmentTree(hasher, roots);
+  const reader = new SegmentReader(disk, join(segments, segmentFile(last)), last, 'r+');
+  const recovered = inspectSegment(reader, hasher);
+  clearTail(disk, reader, recovered);
+  // What survived a killed process may be in the page cache only.
+  await synced(disk, reader.fd);
+  const open = new OpenSegment(disk, reader, recovered.rows, recovered.count);
+  for (let position = 0; position < recovered.count; position++) tree.append(open.leaf(position));
+  return { open, tree, torn: recovered.torn };
+}
+
+/** @throws {LedgerError} `truncated` · `damaged` unless the entries are those of the newest signed head */
+async function checkHead(store: LogStore, heads: Heads): Promise<void> {
+  const head = heads.newest();
+  if (head === undefined) return;
+  const { size } = await store.grow();
+  if (head.size > size) {
+    throw new LedgerError(
+      'truncated',
+      `log holds ${size} entries, but a head of ${head.size} was signed`,
+      'the segments are older than `state.db` or were cut; restore both from the same moment, or from a mirror',
+    );
+  }
+  const tree = new TiledTree((tile) => store.readTile(tile), size, nodeHasher());
+  if (sameBytes(await tree.root(head.size), head.root)) return;
+  throw new LedgerError(
+    'damaged',
+    `entries lead to another root than the head of ${head.size} that was signed`,
+    'run fsck to find where history differs',
+  );
+}
+
+class FilesStore implements LogStore {
+  readonly kind = 'files';
+  readonly maxConcurrentAppends = 1;
+  readonly #directory: string;
+  readonly #segments: string;
+  readonly #disk: Disk;
+  readonly #lock: Lock;
+  readonly #heads: Heads;
+  readonly #tree: SegmentTree;
+  readonly #fatal: (error: LedgerError) => void;
+  readonly #readers = new Map<number, SegmentReader>();
+  #open: OpenSegment;
+  /** Entries that are durable. The tree may be ahead while a batch is being synced. */
+  #size: number;
+  #running: Promise<unknown> = Promise.resolve();
+  #state: 'open' | 'failed' | 'closed' = 'open';
+
+  constructor(
+    directory: string,
+    disk: Disk,
+    lock: Lock,
+    heads: Heads,
+    opened: Opened,
+    fatal: (error: LedgerError) => void,
+  ) {
+    this.#directory = directory;
+    this.#segments = join(directory, 'segments');
+    this.#disk = disk;
+    this.#lock = lock;
+    this.#heads = heads;
+    this.#open = opened.open;
+    this.#tree = opened.tree;
+    this.#size = opened.tree.head().size;
+    this.#fatal = fatal;
+  }
+
+  append(entries: readonly NewEntry[]): Promise<readonly Placement[]> {
+    return this.#inTurn(async () => {
+      const places: Placement[] = [];
+      const fresh: NewEntry[] = [];
+      const next = this.#size;
+      for (const entry of entries) {
+        const known = this.#find(entry);
+        places.push(known ?? { kind: 'appended', index: next + fresh.length });
+        if (known === undefined) fresh.push(entry);
+      }
+      for (let done = 0; done < fresh.length; ) {
+        if (this.#open.room === 0) await this.#roll();
+        const batch = fresh.slice(done, done + this.#open.room);
+        await this.#write(batch);
+        done += batch.length;
+      }
+      return places;
+    });
+  }
+
+  grow(): Promise<TreeHead> {
+    return this.#inTurn(async () => this.#tree.head());
+  }
+
+  async readTile(tile: HashTile): Promise<Uint8Array> {
+    const { level, index, width } = tile;
+    if (width < 1 || tileWidth(level, index, this.#size) < width) throw notFound(tilePath(tile));
+    if (level === 0) return this.#leaves(index * TILE_WIDTH, width);
+    if (level > 1) return this.#tree.upperTile(level, index, width) ?? fail(tilePath(tile));
+    const tiles = index === this.#open.segment ? this.#tree.openTile : this.#reader(index).tile();
+    return tiles.slice(0, width * HASH_BYTES);
+  }
+
+  async readBundle(index: number, width: number): Promise<Uint8Array> {
+    const first = index * TILE_WIDTH;
+    if (width < 1 || width > TILE_WIDTH || first + width > this.#size) {
+      throw notFound(`entries ${first} to ${first + width - 1}`);
+    }
+    const position = first % SEGMENT_ENTRIES;
+    return this.#reader(Math.floor(first / SEGMENT_ENTRIES)).bundles(position, position + width);
+  }
+
+  async readKeys(from: number, to: number): Promise<Uint8Array> {
+    if (from < 0 || to < from || to > this.#size) throw notFound(`entries ${from} to ${to - 1}`);
+    const keys = new Uint8Array((to - from) * KEY_BYTES);
+    for (let at = from; at < to; ) {
+      const position = at % SEGMENT_ENTRIES;
+      const count = Math.min(to - at, SEGMENT_ENTRIES - position);
+      const rows = this.#rows(Math.floor(at / SEGMENT_ENTRIES), position, position + count);
+      for (let i = 0; i < count; i++) keys.set(rowKey(rows, i), (at - from + i) * KEY_BYTES);
+      at += count;
+    }
+    return keys;
+  }
+
+  async head(): Promise<SignedHead | undefined> {
+    return this.#heads.newest();
+  }
+
+  async heads(): Promise<readonly SignedHead[]> {
+    return this.#heads.all();
+  }
+
+  async swapHead(previous: SignedHead | undefined, next: SignedHead): Promise<boolean> {
+    this.#checkOpen();
+    return this.#heads.swap(previous, next);
+  }
+
+  async publish(head: SignedHead): Promise<void> {
+    this.#checkOpen();
+    try {
+      await replaceFile(this.#disk, this.#directory, 'checkpoint', Buffer.from(head.note, 'utf8'));
+    } catch (cause) {
+      throw ioError('checkpoint could not be published', cause);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#running;
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#open.reader.close();
+    for (const reader of this.#readers.values()) reader.close();
+    this.#heads.close();
+    this.#lock.release();
+  }
+
+  /** Runs after everything that was asked for before. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#running.then(() => {
+      this.#checkOpen();
+      return run();
+    });
+    this.#running = result.catch(() => undefined);
+    return result;
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'open') return;
+    throw new LedgerError(
+      'closed',
+      this.#state === 'failed' ? 'log stopped after a disk failure' : 'log is closed',
+      'open the log again; what was acknowledged is there',
+    );
+  }
+
+  /** Where the key of an entry stands already. Newest segments first: retries come soon. */
+  #find(entry: NewEntry): Placement | undefined {
+    const here = this.#open.findKey(entry.key);
+    if (here >= 0) return this.#known(entry, this.#open.segment, here);
+    for (let segment = this.#open.segment - 1; segment >= 0; segment--) {
+      const position = this.#reader(segment).findKey(entry.key);
+      if (position >= 0) return this.#known(entry, segment, position);
+    }
+    return undefined;
+  }
+
+  #known(entry: NewEntry, segment: number, position: number): Placement {
+    const leaf = rowLeaf(this.#rows(segment, position, position + 1), 0);
+    const kind = sameBytes(leaf, entry.leaf) ? 'duplicate' : 'conflict';
+    return { kind, index: segment * SEGMENT_ENTRIES + position };
+  }
+
+  async #write(batch: readonly NewEntry[]): Promise<void> {
+    try {
+      this.#open.writeBundles(batch);
+    } catch (cause) {
+      throw ioError('entries could not be written', cause);
+    }
+    try {
+      this.#open.writeRows(batch.length);
+    } catch (cause) {
+      throw this.#stop('entries may have been written in part', cause);
+    }
+    const durable = synced(this.#disk, this.#open.reader.fd);
+    // The processor hashes while the disk syncs. Nobody sees the tree before the batch is durable.
+    for (const entry of batch) this.#tree.append(entry.leaf);
+    try {
+      await durable;
+    } catch (cause) {
+      throw this.#stop('fdatasync failed, so what the disk holds is unknown', cause);
+    }
+    this.#open.commit(batch.length);
+    this.#size += batch.length;
+  }
+
+  /** Seals the full segment and starts the next. Safe to repeat after it failed. */
+  async #roll(): Promise<void> {
+    const { segment, reader } = this.#open;
+    const root = this.#tree.segmentRoot(segment) ?? fail(`root of segment ${segment}`);
+    try {
+      this.#open.writeSeal(root, this.#tree.openTile);
+    } catch (cause) {
+      throw ioError(`segment ${segment} could not be sealed`, cause);
+    }
+    try {
+      await synced(this.#disk, reader.fd);
+    } catch (cause) {
+      throw this.#stop('fdatasync failed, so what the disk holds is unknown', cause);
+    }
+    try {
+      await OpenSegment.create(this.#disk, this.#segments, segment + 1);
+    } catch (cause) {
+      throw ioError(`segment ${segment + 1} could not be created`, cause);
+    }
+    const path = join(this.#segments, segmentFile(segment + 1));
+    const next = new SegmentReader(this.#disk, path, segment + 1, 'r+');
+    this.#readers.set(segment, reader);
+    this.#open = new OpenSegment(this.#disk, next, Buffer.alloc(ROWS_BYTES), 0);
+  }
+
+  #stop(message: string, cause: unknown): LedgerError {
+    this.#state = 'failed';
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const error = new LedgerError(
+      'io-failed',
+      `${message}: ${why}`,
+      'check the disk, then start again: acknowledged entries are kept, the others are retried by their senders',
+      { cause },
+    );
+    this.#fatal(error);
+    return error;
+  }
+
+  #leaves(from: number, count: number): Uint8Array {
+    const position = from % SEGMENT_ENTRIES;
+    const rows = this.#rows(Math.floor(from / SEGMENT_ENTRIES), position, position + count);
+    const leaves = new Uint8Array(count * HASH_BYTES);
+    for (let i = 0; i < count; i++) leaves.set(rowLeaf(rows, i), i * HASH_BYTES);
+    return leaves;
+  }
+
+  #rows(segment: number, from: number, to: number): Uint8Array {
+    return segment === this.#open.segment ? this.#open.rows(from, to) : this.#reader(segment).rows(from, to);
+  }
+
+  #reader(segment: number): SegmentReader {
+    if (segment === this.#open.segment) return this.#open.reader;
+    let reader = this.#readers.get(segment);
+    if (reader === undefined) {
+      reader = new SegmentReader(this.#disk, join(this.#segments, segmentFile(segment)), segment);
+      this.#readers.set(segment, reader);
+    }
+    return reader;
+  }
+}
+
+function ioError(message: string, cause: unknown): LedgerError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new LedgerError(
+    full ? 'disk-full' : 'io-failed',
+    `${message}: ${why}`,
+    full ? 'free space on the disk; senders may retry' : 'check the disk; senders may retry',
+    { cause },
+  );
+}
+
+function notFound(what: string): LedgerError {
+  return new LedgerError(
+    'not-found',
+    `log does not hold ${what} yet`,
+    'ask for a size that a checkpoint has reached',
+  );
+}
+
+function fail(what: string): never {
+  throw new Error(`tree lost ${what}`);
+}
+
+function endProcess(error: LedgerError): never {
+  process.stderr.write(`error: ${error.message}\nhelp: ${error.help}\n`);
+  process.exit(70);
+}
