@@ -58,7 +58,14 @@ export function readJurisdictions(root: SourceNode): Jurisdictions {
     }
   }
   throwIfAny(reader.problems);
-  const chains = new Map([...byId.keys()].map((id) => [id, climb(id, above)]));
+  return jurisdictionsOf([...byId.values()]);
+}
+
+/** Indexes places that are known to be consistent. */
+export function jurisdictionsOf(places: readonly Jurisdiction[]): Jurisdictions {
+  const byId = new Map(places.map((place) => [place.id, place]));
+  const above = containers(byId);
+  const chains = new Map(places.map((place) => [place.id, climb(place.id, above)]));
   return {
     byId,
     chain: (id) => chains.get(id) ?? [id],

@@ -1,4 +1,3 @@
-import { parseDay } from './date.ts';
 import { isInteger, parseDecimal } from './decimal.ts';
 import type { Reader } from './reader.ts';
 import type { ScalarNode, SourceNode } from './source.ts';
