@@ -27,12 +27,10 @@ export function inspectSegment(reader: SegmentReader, hasher: TreeHasher): Recov
   while (count < SEGMENT_ENTRIES && rowHolds(rows, count)) count++;
   count = Math.min(count, wholeEntries(reader, rows, count, hasher));
 
-  let [synced, torn] = [0, 0];
-  for (let position = count; position < SEGMENT_ENTRIES; position++) {
+  const used = usedRows(rows);
+  let synced = 0;
+  for (let position = count; position < used; position++) {
     if (rowHolds(rows, position)) synced = Math.max(synced, rowDurable(rows, position));
-    if (rows.subarray(position * ROW_BYTES, (position + 1) * ROW_BYTES).some((byte) => byte !== 0)) {
-      torn = position + 1 - count;
-    }
   }
   if (synced > count) {
     throw new LedgerError(
@@ -42,7 +40,7 @@ export function inspectSegment(reader: SegmentReader, hasher: TreeHasher): Recov
     );
   }
   rows.fill(0, count * ROW_BYTES);
-  return { rows, count, torn };
+  return { rows, count, torn: Math.max(0, used - count) };
 }
 
 /** Removes what a torn write left behind, so that no later crash can bring it back. Sync the file after it. */
@@ -54,6 +52,15 @@ export function clearTail(disk: Disk, reader: SegmentReader, recovered: Recovere
   }
   disk.truncate(reader.fd, BUNDLES_AT + (count === 0 ? 0 : rowEnd(rows, count - 1)));
 }
+
+/** Rows up to the last that is not all zeroes. */
+function usedRows(rows: Buffer): number {
+  let end = rows.length;
+  while (end > 0 && rows.subarray(end - ROW_BYTES, end).equals(NO_ROW)) end -= ROW_BYTES;
+  return end / ROW_BYTES;
+}
+
+const NO_ROW = Buffer.alloc(ROW_BYTES);
 
 /** How many of the first `count` entries have the bytes that their rows promise. */
 function wholeEntries(reader: SegmentReader, rows: Uint8Array, count: number, hasher: TreeHasher): number {

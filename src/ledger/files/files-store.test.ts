@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { describeStore, entriesOf, entryOf, expectHolds } from '../store.case.ts';
+import type { LogStore } from '../store.ts';
+import { createFilesStore, openFilesStore } from './files-store.ts';
+
+async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'comity-files-'));
+  try {
+    await createFilesStore(directory);
+    await run(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describeStore('files', (run) =>
+  withDirectory(async (directory) => {
+    let store: LogStore = (await openFilesStore(directory)).store;
+    await run(store, async () => {
+      await store.close();
+      store = (await openFilesStore(directory)).store;
+      return store;
+    });
+    await store.close();
+  }),
+);
+
+test('a log of more than two segments is the same before and after it is opened again', () =>
+  withDirectory(async (directory) => {
+    const entries = entriesOf(2 * 65_536 + 300);
+    const { store } = await openFilesStore(directory);
+    for (let at = 0; at < entries.length; at += 10_000) await store.append(entries.slice(at, at + 10_000));
+    await expectHolds(store, entries);
+    const retried = [entries[0], entries[65_535], entries[65_536], entries.at(-1)].map(
+      (entry) => entry ?? entryOf(''),
+    );
+    const places = [0, 65_535, 65_536, 131_371].map((index) => ({ kind: 'duplicate', index }));
+    expect(await store.append(retried)).toEqual(places);
+    await store.close();
+    const again = (await openFilesStore(directory)).store;
+    await expectHolds(again, entries);
+    expect(await again.append(retried)).toEqual(places);
+    await again.close();
+  }));
+
+test('a directory is created once', () =>
+  withDirectory(async (directory) => {
+    await expect(createFilesStore(directory)).rejects.toMatchObject({ code: 'already-exists' });
+  }));
+
+test('a directory without a log is not opened', async () => {
+  await expect(openFilesStore(join(tmpdir(), 'comity-nowhere'))).rejects.toMatchObject({ code: 'not-found' });
+});
+
+test('a second opener is refused until the first closes', () =>
+  withDirectory(async (directory) => {
+    const { store } = await openFilesStore(directory);
+    await expect(openFilesStore(directory)).rejects.toMatchObject({ code: 'locked' });
+    await store.close();
+    await (await openFilesStore(directory)).store.close();
+  }));
