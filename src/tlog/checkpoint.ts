@@ -12,11 +12,11 @@ import {
   type VerifiedSignature,
   verifyNote,
 } from './note.ts';
-import { parseDecimal, splitLines } from './text.ts';
+import { encodeUtf8, parseDecimal, splitLines } from './text.ts';
 
 /** The head of a log: which log, how many entries, which root (C2SP tlog-checkpoint). */
 export interface Checkpoint {
-  /** Identifies the log. One line, not empty. */
+  /** Identifies the log. One line of 1 to 255 bytes: what every kind of cosignature can hold. */
   readonly origin: string;
   readonly size: number;
   /** Root of the tree of `size` entries, 32 bytes. */
@@ -45,7 +45,8 @@ export function parseCheckpointText(text: string): Checkpoint {
   if (origin === undefined || sizeLine === undefined || rootLine === undefined) {
     throw malformed('checkpoint has fewer than three lines');
   }
-  if (origin === '' || extensions.includes('')) throw malformed('checkpoint has an empty line');
+  checkOrigin(origin);
+  if (extensions.includes('')) throw malformed('checkpoint has an empty line');
   const size = parseDecimal(sizeLine);
   if (size === undefined)
     throw malformed(`tree size ${quoted(sizeLine)} is not a decimal number up to 2^53 - 1`);
@@ -61,6 +62,7 @@ export function parseCheckpointText(text: string): Checkpoint {
 export function formatCheckpointText(checkpoint: Checkpoint): string {
   checkSize(checkpoint.size, 'tree size');
   checkHash(checkpoint.root, 'root hash');
+  checkOrigin(checkpoint.origin);
   const lines = [
     checkpoint.origin,
     String(checkpoint.size),
@@ -113,6 +115,12 @@ export function openCheckpoint<V extends NoteVerifier>(
  */
 export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSigner[]): string {
   return formatNote(signNote(formatCheckpointText(checkpoint), signers));
+}
+
+function checkOrigin(origin: string): void {
+  const { length } = encodeUtf8(origin);
+  if (length < 1 || length > 255)
+    throw malformed(`origin ${quoted(origin)} has ${length} bytes, not 1 to 255`);
 }
 
 function malformed(message: string): TlogError {

@@ -1,7 +1,7 @@
 import { type Checkpoint, parseCheckpointText } from './checkpoint.ts';
 import { quoted, TlogError } from './errors.ts';
 import { checkHash } from './hash.ts';
-import { checkGrowth, checkSize } from './merkle.ts';
+import { checkGrowth } from './merkle.ts';
 import type { NoteSigner, NoteVerifier } from './note.ts';
 import { SIGNATURE_TYPES, type VerifierKey } from './note-key.ts';
 import type { Sign, SignatureVerifiers } from './signatures.ts';
@@ -68,7 +68,8 @@ export function ed25519NoteSigner(key: VerifierKey, sign: Sign): NoteSigner {
 
 /**
  * Cosigns checkpoints, by the key's type with Ed25519 (0x04) or ML-DSA-44 (0x06), at `time` (seconds since 1970).
- * The signer throws {@link TlogError} `malformed-checkpoint` for a text that is no checkpoint.
+ * The signer throws {@link TlogError} `malformed-checkpoint` for a text that is no checkpoint and, with ML-DSA,
+ * `malformed-cosignature` for one with extension lines, which the signature would not cover.
  * @throws {TlogError} `malformed-cosignature` if the time is not a whole number of seconds
  */
 export function cosigner(key: VerifierKey, sign: Sign, time: number): NoteSigner {
@@ -89,7 +90,8 @@ export function cosigner(key: VerifierKey, sign: Sign, time: number): NoteSigner
     name,
     keyId,
     sign: (text) => {
-      const { origin, size, root } = parseCheckpointText(text);
+      const { origin, size, root, extensions } = parseCheckpointText(text);
+      if (extensions.length > 0) throw malformed('ML-DSA cosignatures do not cover extension lines');
       return joinTimestamp(
         time,
         sign(mlDsa44Message({ cosigner: name, time, origin, start: 0, end: size, root })),
