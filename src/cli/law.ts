@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Case, CaseResult } from '../assess/case.ts';
+import { readCases, runCase } from '../assess/case.ts';
+import { lintLaw } from '../assess/lint.ts';
+import { today } from '../facts/date.ts';
+import type { Position } from '../facts/problem.ts';
+import { InputError } from '../facts/problem.ts';
+import { parseSource } from '../facts/source.ts';
+import { didYouMean } from '../facts/suggest.ts';
+import type { Law } from '../rules/law.ts';
+import type { LoadedLaw } from '../rules/load.ts';
+import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
+import type { Arguments, Command, ExitCode, Io } from './command.ts';
+import { EXIT } from './command.ts';
+
+const VERBS = ['list', 'show', 'test', 'lint'] as const;
+
+export const command: Command = {
+  name: 'law',
+  summary: 'list, show, test and lint the law itself',
+  usage: 'law list | show <rulebook or rule> | test [directory] | lint   [options]',
+  details: [
+    '  list   every instrument: state, depth, rules, cases, confidence, review',
+    '  show   one instrument, or one rule of it, as encoded',
+    '  test   run the worked cases of law/cases, or of any directory or file',
+    '  lint   what a lawyer or engineer should mend',
+  ].join('\n'),
+  options: {
+    law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
+    format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
+    notices: { type: 'boolean', help: 'lint: print notices too' },
+    verbose: { type: 'boolean', help: 'test: print cases that pass too' },
+  },
+  examples: ['comity law list', 'comity law show eu/ai-act:art-5-1-f', 'comity law test law/cases/eu'],
+  run,
+};
+
+function run(args: Arguments, io: Io): ExitCode {
+  const [verb, ...rest] = args.positionals;
+  const known = VERBS.find((name) => name === verb);
+  if (known === undefined) throw new InputError([{ code: 'usage', message: verb === undefined ? 'which part of the law?' : `unknown verb \`law ${verb}\``, help: didYouMean(verb ?? '', VERBS) }]);
+  const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
+  switch (known) {
+    case 'test':
+      return testCases(loaded, rest, args, io);
+    case 'lint':
+      return lint(loaded, args, io);
+    default:
+      return EXIT.clean;
+  }
+}
+
+function place(at: Position | undefined): string {
+  return at === undefined ? '' : `${at.file}:${at.line}: `;
+}
+
+/** The YAML files of a directory, or one file. */
+function caseFiles(path: string): readonly string[] {
+  try {
+    if (statSync(path).isFile()) return [path];
+    return readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml') || name.endsWith('.yml')).sort().map((name) => join(path, name));
+  } catch {
+    throw new InputError([{ code: 'unreadable', message: `cannot read \`${path}\``, help: 'name a directory or a file of cases' }]);
+  }
+}
+
+function loadCases(law: Law, paths: readonly string[]): readonly Case[] {
+  const files = paths.flatMap(caseFiles);
+  return readCases(files.map((file) => parseSource(readFileSync(file, 'utf8'), file)), law);
+}
+
+function runAll(loaded: LoadedLaw, paths: readonly string[]): readonly CaseResult[] {
+  const where = paths.length > 0 ? paths : [join(loaded.directory, 'cases')];
+  return loadCases(loaded.law, where).map((one) => runCase(loaded.law, one));
+}
+
+function testCases(loaded: LoadedLaw, paths: readonly string[], args: Arguments, io: Io): ExitCode {
+  const results = runAll(loaded, paths);
+  const failed = results.filter((result) => result.failures.length > 0);
+  if (args.text('format') === 'json') {
+    io.out(`${JSON.stringify({ digest: loaded.digest, cases: results.map((result) => ({ id: result.case.id, title: result.case.title, passed: result.failures.length === 0, failures: result.failures })) }, undefined, 2)}\n`);
+    return failed.length > 0 ? EXIT.findings : EXIT.clean;
+  }
+  for (const result of results) {
+    if (result.failures.length === 0) {
+      if (args.flag('verbose')) io.out(`pass  ${result.case.id}  ${result.case.title}\n`);
+      continue;
+    }
+    io.out(`FAIL  ${result.case.id}  ${result.case.title}  (${place(result.case.at).slice(0, -2)})\n`);
+    for (const failure of result.failures) io.out(`      ${failure}\n`);
+  }
+  io.out(`${results.length} cases: ${results.length - failed.length} passed, ${failed.length} failed · ruleset ${loaded.digest.slice(0, 8)}\n`);
+  return failed.length > 0 ? EXIT.findings : EXIT.clean;
+}
+
+function lint(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
+  const findings = lintLaw(loaded.law, runAll(loaded, []), today());
+  const warnings = findings.filter((finding) => finding.severity === 'warning');
+  const shown = args.flag('notices') ? findings : warnings;
+  for (const finding of shown) io.out(`${place(finding.at)}${finding.severity}: ${finding.message}\n`);
+  io.out(`${loaded.law.rulebooks.size} rulebooks, ${loaded.law.rules.size} rules: ${warnings.length} warnings, ${findings.length - warnings.length} notices · ruleset ${loaded.digest.slice(0, 8)}\n`);
+  return warnings.length > 0 ? EXIT.findings : EXIT.clean;
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { formatProblem, InputError } from '../facts/problem.ts';
+import { didYouMean } from '../facts/suggest.ts';
+import type { Command, ExitCode, Io } from './command.ts';
+import { EXIT, helpOf, parseArguments } from './command.ts';
+
+/** Commands are loaded when used: a check must not pay for what it does not need. */
+const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
+  law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
+};
+
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return [
+    'comity: what the law of the world asks of an AI feature, with proof. Not legal advice.\n',
+    'usage: comity <command> [options]\n',
+    'commands:',
+    ...rows,
+    '\n`comity <command> --help` shows options and an example. `comity --version` shows the version.\n',
+  ].join('\n');
+}
+
+async function version(): Promise<string> {
+  const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
+  return `${manifest.version}\n`;
+}
+
+async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.out(overview());
+    return EXIT.clean;
+  }
+  if (name === '--version' || name === '-v') {
+    io.out(await version());
+    return EXIT.clean;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) {
+    throw new InputError([{ code: 'usage', message: `unknown command \`${name}\``, help: didYouMean(name, Object.keys(COMMANDS)) }]);
+  }
+  const { command } = await entry.load();
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(helpOf(command));
+    return EXIT.clean;
+  }
+  return command.run(parseArguments(command, rest), io);
+}
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb',
+  columns: Math.min(process.stdout.columns ?? 80, 100),
+};
+
+// A reader that closes the pipe early (`comity … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.clean);
+  throw error;
+});
+
+try {
+  process.exitCode = await run(process.argv.slice(2), io);
+} catch (error) {
+  process.exitCode = EXIT.badInput;
+  if (error instanceof InputError) {
+    io.err(`${error.problems.map((problem) => `error: ${formatProblem(problem)}`).join('\n')}\n`);
+  } else {
+    const debug = process.argv.includes('--debug');
+    io.err(`internal error: ${debug && error instanceof Error ? error.stack : String(error)}\n`);
+    if (!debug) io.err('  help: this is a bug in comity; run again with `--debug` and report what it prints\n');
+  }
+}
