@@ -1,6 +1,7 @@
 import type { Day } from '../facts/date.ts';
 import { addMonths } from '../facts/date.ts';
 import type { Knowledge } from '../facts/knowledge.ts';
+import type { DeclaredControl } from '../facts/manifest.ts';
 import { or } from '../facts/truth.ts';
 import type { Truth } from '../facts/truth.ts';
 import { Interpreter } from '../rules/interpreter.ts';
@@ -13,7 +14,7 @@ import type { Moment } from '../rules/time.ts';
 import { intervalAt, schedule, turningDays } from '../rules/time.ts';
 import type { Coming, Coverage, Finding, MarketAssessment, Outcome, Reason, Weight } from './assessment.ts';
 import { meets } from './demand.ts';
-import type { DeclaredControl, Probe } from './evidence.ts';
+import type { Probe } from './evidence.ts';
 import { strengthOf, suffices } from './evidence.ts';
 
 /** Everything an assessment of one market depends on. */

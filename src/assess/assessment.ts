@@ -1,6 +1,6 @@
 import type { Day } from '../facts/date.ts';
 import type { Fact } from '../facts/vocabulary.ts';
-import type { ParameterValue } from '../rules/control.ts';
+import type { ParameterValue } from '../facts/control.ts';
 import type { Proof } from '../rules/proof.ts';
 import type { Rule, Rulebook } from '../rules/rule.ts';
 import type { Strength } from './evidence.ts';

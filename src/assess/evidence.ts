@@ -1,35 +1,17 @@
 import type { Day } from '../facts/date.ts';
-import type { Position } from '../facts/problem.ts';
-import type { Control, EvidenceKind, ParameterValues, Rung } from '../rules/control.ts';
-import { RUNGS } from '../rules/control.ts';
-
-/** A piece of evidence that a manifest names for a control. */
-export interface Evidence {
-  readonly kind: EvidenceKind;
-  readonly ref: string;
-  readonly on?: Day;
-  readonly expires?: Day;
-  readonly sha256?: string;
-  readonly at?: Position;
-}
-
-/** A control that a manifest declares as in place, with its parameters and evidence. */
-export interface DeclaredControl {
-  readonly id: string;
-  readonly parameters: ParameterValues;
-  readonly evidence: readonly Evidence[];
-  readonly at?: Position;
-}
+import type { DeclaredControl, Evidence } from '../facts/manifest.ts';
+import type { Control, Rung } from '../facts/control.ts';
+import { RUNGS } from '../facts/control.ts';
 
 /** What can be checked about the thing that a piece of evidence refers to. */
-export type Finding =
+export type Probed =
   | { readonly kind: 'file'; readonly sha256: string }
   | { readonly kind: 'absent' }
   /** Nobody here can check it: a query without a ledger, a signature without a key. */
   | { readonly kind: 'unchecked'; readonly why: string };
 
 /** Looks at the thing itself; supplied by whoever has a file system, a ledger or keys. */
-export type Probe = (evidence: Evidence) => Finding;
+export type Probe = (evidence: Evidence) => Probed;
 
 /** How strong the evidence for a control is on a day, and what weakens it. */
 export interface Strength {

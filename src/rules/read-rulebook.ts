@@ -5,8 +5,8 @@ import type { Reader } from '../facts/reader.ts';
 import type { MapNode, SourceNode } from '../facts/source.ts';
 import { didYouMean } from '../facts/suggest.ts';
 import type { Fact } from '../facts/vocabulary.ts';
-import type { Control } from './control.ts';
-import { readParameterValues } from './control.ts';
+import type { Control } from '../facts/control.ts';
+import { readParameterValues } from '../facts/control.ts';
 import type { Effect, Interval, Penalty, Review, Role, Rule, Rulebook, Source, State } from './rule.ts';
 import { CONFIDENCES, DEPTHS, KINDS, REVIEWS, STATES } from './rule.ts';
 

@@ -1,7 +1,7 @@
 import type { Condition } from '../facts/condition.ts';
 import type { Day } from '../facts/date.ts';
 import type { Position } from '../facts/problem.ts';
-import type { ParameterValues } from './control.ts';
+import type { ParameterValues } from '../facts/control.ts';
 
 export const STATES = ['in-force', 'adopted', 'stayed', 'repealed', 'bill'] as const;
 /** Where a law stands. Enacted law applies on its dates; stayed law and bills are shown and change nothing. */

@@ -1,8 +1,8 @@
-import type { Reader } from '../facts/reader.ts';
-import { Reader as SourceReader } from '../facts/reader.ts';
-import { throwIfAny } from '../facts/problem.ts';
-import type { MapNode, SourceNode } from '../facts/source.ts';
-import { didYouMean } from '../facts/suggest.ts';
+import type { Reader } from './reader.ts';
+import { Reader as SourceReader } from './reader.ts';
+import { throwIfAny } from './problem.ts';
+import type { MapNode, SourceNode } from './source.ts';
+import { didYouMean } from './suggest.ts';
 import { parseDuration } from './duration.ts';
 
 /** The ladder of evidence, weakest first. The tool picks the rung from what it can check. */
