@@ -6,6 +6,7 @@ import { EXIT, helpOf, parseArguments } from './command.ts';
 
 /** Commands are loaded when used: a check must not pay for what it does not need. */
 const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
+  where: { summary: 'where may this feature ship, one line per market', load: () => import('./where.ts') },
   law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
 };
 
