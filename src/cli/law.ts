@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Case, CaseResult } from '../assess/case.ts';
 import { readCases, runCase } from '../assess/case.ts';
 import { lintLaw } from '../assess/lint.ts';
+import { survivors } from '../assess/mutation.ts';
 import { today } from '../facts/date.ts';
 import type { Position } from '../facts/problem.ts';
 import { InputError } from '../facts/problem.ts';
@@ -11,6 +12,7 @@ import { didYouMean } from '../facts/suggest.ts';
 import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
+import { matches } from '../rules/rule.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
 
@@ -29,6 +31,7 @@ export const command: Command = {
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
     format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
+    mutate: { type: 'string', value: 'RULES', help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices' },
     notices: { type: 'boolean', help: 'lint: print notices too' },
     verbose: { type: 'boolean', help: 'test: print cases that pass too' },
   },
@@ -43,6 +46,7 @@ function run(args: Arguments, io: Io): ExitCode {
   const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
   switch (known) {
     case 'test':
+      if (args.text('mutate') !== undefined) return mutate(loaded, rest, args.text('mutate') ?? '', io);
       return testCases(loaded, rest, args, io);
     case 'lint':
       return lint(loaded, args, io);
@@ -92,6 +96,18 @@ function testCases(loaded: LoadedLaw, paths: readonly string[], args: Arguments,
   }
   io.out(`${results.length} cases: ${results.length - failed.length} passed, ${failed.length} failed · ruleset ${loaded.digest.slice(0, 8)}\n`);
   return failed.length > 0 ? EXIT.findings : EXIT.clean;
+}
+
+function mutate(loaded: LoadedLaw, paths: readonly string[], pattern: string, io: Io): ExitCode {
+  const rules = [...loaded.law.rules.values()].filter((rule) => matches(pattern, rule.id));
+  if (rules.length === 0) throw new InputError([{ code: 'unknown-name', message: `\`${pattern}\` names no rule`, help: 'for example `eu/ai-act:*`' }]);
+  const cases = loadCases(loaded.law, paths.length > 0 ? paths : [join(loaded.directory, 'cases')]);
+  const result = survivors(loaded.law, cases, rules, (done) => {
+    if (done % 20 === 0) io.err(`${done} of ${rules.length} rules\r`);
+  });
+  for (const { rule, what } of result.survivors) io.out(`survives  ${rule}  ${what}\n`);
+  io.out(`${rules.length} rules, ${result.mutants} mutants, ${result.survivors.length} survivors against ${cases.length} cases\n`);
+  return result.survivors.length > 0 ? EXIT.findings : EXIT.clean;
 }
 
 function lint(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
