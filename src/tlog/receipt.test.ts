@@ -1,5 +1,5 @@
-import { generateKeyPairSync, sign as nodeSign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createPublicKey, generateKeyPairSync, sign as nodeSign } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
@@ -216,6 +216,46 @@ describe('the examples of the draft', () => {
     for (const name of ['inclusion-receipt.cbor', 'consistency-receipt.cbor']) {
       expect(encodeCbor(decodeCbor(example(name)))).toEqual(example(name));
     }
+  });
+});
+
+describe('receipts of scitt-cose', () => {
+  const directory = new URL('./testdata/scitt-cose/', import.meta.url);
+  const names = readdirSync(directory).filter((name) => !name.endsWith('.md'));
+
+  interface Expected {
+    readonly leaf_entry: string;
+    readonly leaf_index: number;
+    readonly tree_size: number;
+    readonly reconstructed_root: string;
+    readonly receipt_valid: boolean;
+    readonly protected_header: { readonly receipt: { readonly alg: string; readonly vds: number } };
+  }
+
+  test.each(names)('%s', (name) => {
+    const file = (path: string) => readFileSync(new URL(`${name}/${path}`, directory));
+    const expected = JSON.parse(file('expected.json').toString()) as Expected;
+    const { alg, vds } = expected.protected_header.receipt;
+    const spki = createPublicKey(file('log-key.pub')).export({ format: 'der', type: 'spki' });
+    const key: ReceiptKey =
+      alg === 'EdDSA'
+        ? { algorithm: 'ed25519', publicKey: Uint8Array.from(spki.subarray(-32)) }
+        : { algorithm: 'es256', publicKey: Uint8Array.from(spki.subarray(-65)) };
+    const leaf = hasher.leaf(Uint8Array.from(Buffer.from(expected.leaf_entry, 'hex')));
+    const verify = () =>
+      verifyInclusionReceipt(Uint8Array.from(file('receipt.cose')), leaf, key, nobleSignatures);
+    // Trees of the Confidential Consortium Framework (2) are not RFC 9162 trees.
+    if (vds !== 1) expect(verify).toThrow(code('unsupported'));
+    else if (!expected.receipt_valid) expect(verify).toThrow(code('signature-rejected'));
+    else {
+      const { index, size, root } = verify();
+      expect([index, size]).toEqual([expected.leaf_index, expected.tree_size]);
+      expect(Buffer.from(root).toString('hex')).toBe(expected.reconstructed_root);
+    }
+  });
+
+  test('are all there', () => {
+    expect(names).toHaveLength(6);
   });
 });
 
