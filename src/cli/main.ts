@@ -6,6 +6,8 @@ import { EXIT, helpOf, parseArguments } from './command.ts';
 
 /** Commands are loaded when used: a check must not pay for what it does not need. */
 const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
+  check: { summary: 'what each market allows, asks and leaves open, with the article', load: () => import('./check.ts') },
+  explain: { summary: 'why a rule holds, does not, or is open, as a proof', load: () => import('./explain.ts') },
   where: { summary: 'where may this feature ship, one line per market', load: () => import('./where.ts') },
   law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
 };
