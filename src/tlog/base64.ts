@@ -1,6 +1,4 @@
-/**
- * Standard base64 (RFC 4648 §4). Without `chunk` limits, `String.fromCharCode` would overflow the stack on large input.
- */
+/** Standard base64 (RFC 4648 §4). */
 export function encodeBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let at = 0; at < bytes.length; at += CHUNK) {
@@ -23,4 +21,5 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   return btoa(binary) === text ? Uint8Array.from(binary, (char) => char.charCodeAt(0)) : undefined;
 }
 
+/** More arguments than this at once could overflow the stack. */
 const CHUNK = 0x2000;

@@ -144,7 +144,7 @@ class Reader {
         if (argument === Number.MAX_SAFE_INTEGER) throw malformed('integer is below -(2^53 - 1)');
         return -1 - argument;
       case BYTES:
-        return this.#take(argument).slice();
+        return new Uint8Array(this.#take(argument));
       case TEXT:
         return this.#text(argument);
       case ARRAY:

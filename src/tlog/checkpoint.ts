@@ -87,7 +87,7 @@ export function parseCheckpoint(input: Uint8Array | string): CheckpointNote {
 
 /**
  * Reads a checkpoint of the log `origin` and verifies that the log signed it. `logs` are the log's own keys, usually
- * one; cosignatures of witnesses are not looked at (see `policy.ts`).
+ * one; cosignatures of witnesses are not looked at (see `policy.ts`). Extension lines are covered by Ed25519 keys only.
  *
  * @throws {TlogError} `malformed-note` · `malformed-checkpoint` · `wrong-origin` · `signature-rejected`
  * · `signature-missing`

@@ -4,8 +4,7 @@ import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import type { Sign, SignatureVerifiers } from './signatures.ts';
 
 /**
- * Verification in plain JavaScript, for browsers and edge runtimes (about 900 Ed25519 and 750 ML-DSA-44
- * verifications a second on one core).
+ * Verification in plain JavaScript, for browsers and edge runtimes: some hundreds of signatures a second.
  */
 export const nobleSignatures: SignatureVerifiers = {
   verifyEd25519(publicKey, message, signature) {

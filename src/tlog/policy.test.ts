@@ -298,6 +298,17 @@ describe('evaluating a checkpoint', () => {
     );
   });
 
+  test('does not let an ML-DSA-44 log signature vouch for extension lines, which it skips', () => {
+    const pqLog = verifierKey('example.com/log', mlDsa44Cosignature, nobleMlDsa44PublicKey(seedOf(50)));
+    const text = signCheckpoint(checkpoint, [cosigner(pqLog, nobleMlDsa44Sign(seedOf(50)), 1)]);
+    const policy = parsePolicy(`log ${formatVerifierKey(pqLog)}\nquorum none\n`);
+    expect(verifyCheckpoint(text, policy, nobleSignatures).logs).toHaveLength(1);
+    const smuggled = text.replace('\n\n', '\nsmuggled\n\n');
+    expect(() => verifyCheckpoint(smuggled, policy, nobleSignatures)).toThrow(
+      expect.objectContaining({ code: 'signature-missing' }),
+    );
+  });
+
   test('refuses a log key that is an Ed25519 cosigner key', () => {
     expect(() => parsePolicy(filled('log {wit1}\nquorum none\n'))).toThrow(/not for a log/);
   });

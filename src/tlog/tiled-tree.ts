@@ -116,7 +116,8 @@ export function nodeReader(
 
 /** Root of the perfect subtree over `count` hashes of a tile, `count` a power of two. */
 function foldTile(tile: Uint8Array, offset: number, count: number, hasher: TreeHasher): Uint8Array {
-  if (count === 1) return tile.slice(offset * HASH_BYTES, (offset + 1) * HASH_BYTES);
+  // A copy, because readers may reuse their buffer, and `slice` of a Node buffer is only a view.
+  if (count === 1) return new Uint8Array(tile.subarray(offset * HASH_BYTES, (offset + 1) * HASH_BYTES));
   const left = foldTile(tile, offset, count / 2, hasher);
   return hasher.node(left, foldTile(tile, offset + count / 2, count / 2, hasher));
 }
