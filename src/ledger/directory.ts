@@ -1,8 +1,9 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey } from '../tlog/note-key.ts';
 import { LedgerError, quoted } from './errors.ts';
 import { createFilesStore, type FilesStoreOptions, openFilesStore } from './files/files-store.ts';
+import { readKeyFile, writeKeyFile } from './key-file.ts';
 import { type Log, type LogOptions, openLog } from './log.ts';
 import { generateLogKey, logSigner, verifierKeyOf } from './node-signatures.ts';
 
@@ -78,37 +79,6 @@ export function replaceLogKey(directory: string, key: SignerKey): void {
   writeKeyFile(join(directory, KEY_FILE), formatSignerKey(key));
   const keys = [...about.keys, formatVerifierKey(verifierKeyOf(key))];
   writeFileSync(join(directory, ABOUT_FILE), `${JSON.stringify({ ...about, keys }, null, 2)}\n`);
-}
-
-/** Writes a secret so that only its owner can read it. */
-export function writeKeyFile(path: string, text: string): void {
-  writeFileSync(path, `${text}\n`, { mode: 0o600 });
-  chmodSync(path, 0o600);
-}
-
-/** Reads a secret. @throws {LedgerError} `key-invalid` if others may read it too */
-export function readKeyFile(path: string): string {
-  let mode: number;
-  try {
-    mode = statSync(path).mode;
-  } catch (cause) {
-    throw new LedgerError(
-      'key-invalid',
-      `key file ${quoted(path)} is missing`,
-      'restore it from your key backup',
-      {
-        cause,
-      },
-    );
-  }
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-    throw new LedgerError(
-      'key-invalid',
-      `key file ${quoted(path)} can be read by others`,
-      `run \`chmod 600 ${path}\`, and rotate the key if somebody may have copied it`,
-    );
-  }
-  return readFileSync(path, 'utf8').trim();
 }
 
 function isDescription(value: unknown): value is LogDescription {

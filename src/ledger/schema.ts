@@ -120,7 +120,8 @@ function attributeSchema(type: AttributeType): JsonSchema {
     case 'choice':
       return { enum: type.of };
     case 'list':
-      return list(LIST_ITEMS[type.of], 1024);
+      // A person of whom nothing was kept is erased with no key destroyed.
+      return { ...list(LIST_ITEMS[type.of], 1024), minItems: type.of === 'key' ? 0 : 1 };
   }
 }
 

@@ -37,6 +37,11 @@ export function uuidv7Time(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
+/** The 16 bytes of a UUID: the idempotency key of a record. */
+export function uuidBytes(id: string): Uint8Array {
+  return Buffer.from(id.replaceAll('-', ''), 'hex');
+}
+
 function format(ms: number, counter: number, random: Uint8Array, at: number): string {
   const high = ms.toString(16).padStart(12, '0');
   let tail = '';

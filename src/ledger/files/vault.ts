@@ -1,0 +1,467 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { base64url, fromBase64url } from '../disclosure.ts';
+import { LedgerError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+import type {
+  ErasureRequest,
+  KeyState,
+  KeyWrapper,
+  LegalHold,
+  SealedBlob,
+  SubjectKey,
+  Vault,
+} from '../vault.ts';
+
+export interface FilesVaultOptions {
+  readonly wrapper: KeyWrapper;
+  readonly now?: Clock;
+}
+
+/**
+ * Opens the vault in a directory, creating it if need be: `keys.db` and `blobs.db`. Put `keys.db` on a volume whose
+ * backups are kept for a short time only: a backup brings keys back until erasures are replayed from the log.
+ */
+export async function openFilesVault(directory: string, options: FilesVaultOptions): Promise<Vault> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const keys = openDatabase(join(directory, 'keys.db'), KEYS_SCHEMA);
+  const blobs = openDatabase(join(directory, 'blobs.db'), BLOBS_SCHEMA);
+  try {
+    const pepper = await openPepper(keys, options.wrapper);
+    return new FilesVault(keys, blobs, pepper, options.wrapper, options.now ?? Date.now);
+  } catch (error) {
+    keys.close();
+    blobs.close();
+    throw error;
+  }
+}
+
+const POSITION =
+  'CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER) STRICT;';
+
+const KEYS_SCHEMA = `
+  ${POSITION}
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS subject_key (
+    id TEXT PRIMARY KEY,
+    tenant TEXT,
+    subject BLOB,               -- keyed hash of the person; null once destroyed
+    wrapped BLOB,               -- null once destroyed
+    month TEXT,
+    request TEXT                -- the erasure request that it belongs to
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS subject_key_subject ON subject_key (subject) WHERE subject IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS subject_key_request ON subject_key (request) WHERE request IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS erasure (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    subject BLOB,
+    state TEXT NOT NULL,
+    until INTEGER,
+    pending BLOB,
+    reason TEXT,
+    actor TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS hold (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, subject BLOB) STRICT, WITHOUT ROWID;
+`;
+
+const BLOBS_SCHEMA = `
+  ${POSITION}
+  CREATE TABLE IF NOT EXISTS blob (
+    h BLOB NOT NULL UNIQUE,
+    k BLOB NOT NULL,
+    record TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    keep_until INTEGER NOT NULL,
+    hold INTEGER NOT NULL,
+    written INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS blob_key ON blob (k);
+`;
+
+/** Keys held in memory, so that the wrapper is not asked for every record. */
+const MOST_CACHED_KEYS = 10_000;
+
+interface Waiting {
+  readonly blobs: readonly SealedBlob[];
+  readonly settle: (error?: unknown) => void;
+}
+
+class FilesVault implements Vault {
+  readonly #keys: DatabaseSync;
+  readonly #blobs: DatabaseSync;
+  readonly #pepper: Uint8Array;
+  readonly #wrapper: KeyWrapper;
+  readonly #now: Clock;
+  readonly #statements = new Map<string, StatementSync>();
+  /** Current keys by person, and any keys by id. */
+  readonly #current = new Map<string, SubjectKey & { readonly month: string }>();
+  readonly #cached = new Map<string, Uint8Array>();
+  /** Keys destroyed while this process ran: what was sealed with one just before must not be kept. */
+  readonly #destroyed = new Set<string>();
+  #waiting: Waiting[] = [];
+
+  constructor(keys: DatabaseSync, blobs: DatabaseSync, pepper: Uint8Array, wrapper: KeyWrapper, now: Clock) {
+    this.#keys = keys;
+    this.#blobs = blobs;
+    this.#pepper = pepper;
+    this.#wrapper = wrapper;
+    this.#now = now;
+  }
+
+  async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    const month = new Date(this.#now()).toISOString().slice(0, 7);
+    const found = new Map<string, SubjectKey>();
+    for (const subject of subjects) {
+      const name = JSON.stringify([tenant, subject]);
+      let key = this.#current.get(name);
+      if (key?.month !== month) {
+        key = { ...(await this.#currentKey(tenant, subject, month)), month };
+        bound(this.#current);
+        this.#current.set(name, key);
+      }
+      found.set(subject, key);
+    }
+    return found;
+  }
+
+  async key(id: string): Promise<Uint8Array | undefined> {
+    const cached = this.#cached.get(id);
+    if (cached !== undefined) return cached;
+    const row = this.#k('SELECT tenant, wrapped FROM subject_key WHERE id = ?').get(id);
+    const wrapped = row?.wrapped;
+    if (!(wrapped instanceof Uint8Array)) return undefined;
+    const key = await this.#wrapper.unwrap(wrapped, keyContext(String(row?.tenant), id));
+    bound(this.#cached);
+    this.#cached.set(id, key);
+    return key;
+  }
+
+  async keysOf(tenant: string, subject: string): Promise<readonly string[]> {
+    return this.#k('SELECT id FROM subject_key WHERE subject = ? ORDER BY id')
+      .all(this.#pseudonym(tenant, subject))
+      .map((row) => String(row.id));
+  }
+
+  put(blobs: readonly SealedBlob[]): Promise<void> {
+    if (blobs.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+      this.#waiting.push({ blobs, settle });
+      // Everything that is put in one turn of the event loop shares one commit, and so one sync.
+      if (this.#waiting.length === 1) setImmediate(() => this.#putWaiting());
+    });
+  }
+
+  async get(h: string): Promise<Uint8Array | undefined> {
+    const bytes = this.#b('SELECT bytes FROM blob WHERE h = ?').get(fromBase64url(h))?.bytes;
+    return bytes instanceof Uint8Array ? bytes : undefined;
+  }
+
+  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
+    const rows = this.#b('SELECT DISTINCT record FROM blob WHERE written < ?').all(before);
+    let swept = 0;
+    for (const row of rows) {
+      const record = String(row.record);
+      if (await known(record)) continue;
+      swept += Number(
+        this.#b('DELETE FROM blob WHERE record = ? AND written < ?').run(record, before).changes,
+      );
+    }
+    return swept;
+  }
+
+  async hold({ id, tenant, subject }: LegalHold): Promise<void> {
+    const whom = subject === undefined ? null : this.#pseudonym(tenant, subject);
+    this.#k('INSERT INTO hold (id, tenant, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING').run(
+      id,
+      tenant,
+      whom,
+    );
+  }
+
+  async release(holdId: string): Promise<void> {
+    this.#k('DELETE FROM hold WHERE id = ?').run(holdId);
+  }
+
+  async releaseRecord(record: string): Promise<void> {
+    this.#b('UPDATE blob SET hold = 0 WHERE record = ?').run(record);
+  }
+
+  async request(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly subject: string;
+    },
+  ): Promise<number> {
+    const { id, tenant, subject, reasonCode, actorRole } = request;
+    const pseudonym = this.#pseudonym(tenant, subject);
+    inTransaction(this.#keys, () => {
+      this.#k(
+        `INSERT INTO erasure (id, tenant, subject, state, until, reason, actor)
+         VALUES (?, ?, ?, 'requested', 0, ?, ?) ON CONFLICT DO NOTHING`,
+      ).run(id, tenant, pseudonym, reasonCode ?? null, actorRole ?? null);
+      this.#k('UPDATE subject_key SET request = ? WHERE subject = ? AND request IS NULL').run(id, pseudonym);
+    });
+    this.#current.delete(JSON.stringify([tenant, subject]));
+    return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
+  }
+
+  async requestState(id: string): Promise<ErasureRequest | undefined> {
+    const row = this.#k(`${SELECT_REQUEST} WHERE id = ?`).get(id);
+    return row === undefined ? undefined : requestOf(row);
+  }
+
+  async openRequests(): Promise<readonly ErasureRequest[]> {
+    return this.#k(`${SELECT_REQUEST} WHERE state <> 'executed' ORDER BY id`).all().map(requestOf);
+  }
+
+  async requestKeys(id: string): Promise<readonly KeyState[]> {
+    const request = this.#k('SELECT tenant, subject FROM erasure WHERE id = ?').get(id);
+    const held =
+      this.#k('SELECT 1 AS held FROM hold WHERE tenant = ? AND (subject IS NULL OR subject = ?) LIMIT 1').get(
+        String(request?.tenant ?? ''),
+        bytesOrNull(request?.subject),
+      ) !== undefined;
+    const parts = this.#b(
+      'SELECT count(*) AS parts, coalesce(max(keep_until), 0) AS keep, coalesce(max(hold), 0) AS hold FROM blob WHERE k = ?',
+    );
+    return this.#k('SELECT id FROM subject_key WHERE request = ? AND wrapped IS NOT NULL ORDER BY id')
+      .all(id)
+      .map((row): KeyState => {
+        const key = String(row.id);
+        const of = parts.get(fromBase64url(key));
+        return {
+          id: key,
+          parts: Number(of?.parts ?? 0),
+          keepUntil: Number(of?.keep ?? 0),
+          held: held || of?.hold === 1,
+        };
+      });
+  }
+
+  async setRequest(
+    id: string,
+    { state, until, pending }: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
+  ): Promise<void> {
+    this.#k(
+      `UPDATE erasure SET state = ?1, until = ?2, pending = ?3,
+         subject = CASE ?1 WHEN 'executed' THEN NULL ELSE subject END WHERE id = ?4`,
+    ).run(state, until ?? null, pending ?? null, id);
+  }
+
+  async destroy(keyIds: readonly string[]): Promise<void> {
+    const tombstone = this.#k(
+      `INSERT INTO subject_key (id) VALUES (?) ON CONFLICT (id) DO UPDATE
+         SET wrapped = NULL, subject = NULL, tenant = NULL, month = NULL`,
+    );
+    const deleted = this.#b('DELETE FROM blob WHERE k = ?');
+    inTransaction(this.#keys, () => {
+      for (const id of keyIds) tombstone.run(id);
+    });
+    inTransaction(this.#blobs, () => {
+      for (const id of keyIds) deleted.run(fromBase64url(id));
+    });
+    // What was overwritten in the databases still stands in their write-ahead logs.
+    for (const database of [this.#keys, this.#blobs]) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    for (const id of keyIds) {
+      this.#cached.delete(id);
+      this.#destroyed.add(id);
+    }
+    for (const [name, key] of this.#current) if (keyIds.includes(key.id)) this.#current.delete(name);
+  }
+
+  async replayed(): Promise<number> {
+    // Either database may have been restored from a backup by itself: the older of the two counts.
+    const positions = [this.#keys, this.#blobs].map((database) => {
+      return Number(database.prepare('SELECT entries FROM position').get()?.entries ?? 0);
+    });
+    return Math.min(...positions);
+  }
+
+  async setReplayed(index: number): Promise<void> {
+    for (const database of [this.#keys, this.#blobs]) {
+      database.prepare('INSERT OR REPLACE INTO position (one, entries) VALUES (1, ?)').run(index);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#putWaiting();
+    this.#keys.close();
+    this.#blobs.close();
+    this.#current.clear();
+    this.#cached.clear();
+  }
+
+  async #currentKey(tenant: string, subject: string, month: string): Promise<SubjectKey> {
+    const pseudonym = this.#pseudonym(tenant, subject);
+    const select = this.#k('SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL');
+    for (;;) {
+      const row = select.get(pseudonym, month);
+      if (row !== undefined) {
+        const id = String(row.id);
+        const key = await this.key(id);
+        if (key !== undefined) return { id, key };
+      }
+      const id = base64url(randomBytes(16));
+      const key = randomBytes(32);
+      const wrapped = await this.#wrapper.wrap(key, keyContext(tenant, id));
+      if (select.get(pseudonym, month) !== undefined) continue;
+      this.#k('INSERT INTO subject_key (id, tenant, subject, wrapped, month) VALUES (?, ?, ?, ?, ?)').run(
+        id,
+        tenant,
+        pseudonym,
+        wrapped,
+        month,
+      );
+    }
+  }
+
+  #pseudonym(tenant: string, subject: string): Uint8Array {
+    return createHmac('sha256', this.#pepper)
+      .update(JSON.stringify([tenant, subject]))
+      .digest();
+  }
+
+  #putWaiting(): void {
+    this.#putTogether(this.#waiting.splice(0));
+  }
+
+  /** One that cannot be kept must not take the others with it. */
+  #putOneByOne(waiting: readonly Waiting[]): void {
+    for (const one of waiting) this.#putTogether([one]);
+  }
+
+  #putTogether(waiting: readonly Waiting[]): void {
+    if (waiting.length === 0) return;
+    const insert = this.#b(
+      'INSERT INTO blob (h, k, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    const written = this.#now();
+    try {
+      inTransaction(this.#blobs, () => {
+        for (const { blobs } of waiting) {
+          for (const blob of blobs) {
+            if (this.#destroyed.has(blob.k)) throw erased();
+            const { h, k, record, bytes, keepUntil, hold } = blob;
+            insert.run(
+              Buffer.from(h, 'base64url'),
+              Buffer.from(k, 'base64url'),
+              record,
+              bytes,
+              keepUntil,
+              hold ? 1 : 0,
+              written,
+            );
+          }
+        }
+      });
+    } catch (cause) {
+      if (waiting.length > 1) {
+        this.#putOneByOne(waiting);
+        return;
+      }
+      const error =
+        cause instanceof LedgerError
+          ? cause
+          : new LedgerError(
+              'io-failed',
+              'sealed parts could not be kept',
+              'check the disk that holds the vault',
+              {
+                cause,
+              },
+            );
+      for (const { settle } of waiting) settle(error);
+      return;
+    }
+    for (const { settle } of waiting) settle();
+  }
+
+  #k(sql: string): StatementSync {
+    return prepared(this.#statements, this.#keys, sql);
+  }
+
+  #b(sql: string): StatementSync {
+    return prepared(this.#statements, this.#blobs, sql);
+  }
+}
+
+const SELECT_REQUEST = 'SELECT id, tenant, state, until, pending, reason, actor FROM erasure';
+
+const STATES = ['requested', 'deferred', 'executing', 'executed'] as const;
+
+function requestOf(row: Readonly<Record<string, unknown>>): ErasureRequest {
+  const { id, tenant, until, pending, reason, actor } = row;
+  const state = STATES.find((known) => known === row.state);
+  if (state === undefined) throw new LedgerError('damaged', '`keys.db` holds an unknown state', 'restore it');
+  return {
+    id: String(id),
+    tenant: String(tenant),
+    state,
+    until: typeof until === 'number' ? until : undefined,
+    pending: pending instanceof Uint8Array ? pending : undefined,
+    reasonCode: typeof reason === 'string' ? reason : undefined,
+    actorRole: typeof actor === 'string' ? actor : undefined,
+  };
+}
+
+function erased(): LedgerError {
+  return new LedgerError('erased', 'a person of this record was erased meanwhile', 'seal the record again');
+}
+
+function openDatabase(path: string, schema: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  if (existsSync(path)) chmodSync(path, 0o600);
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+  database.exec(schema);
+  return database;
+}
+
+/** The key that turns people into pseudonyms; wrapped like every other. */
+async function openPepper(keys: DatabaseSync, wrapper: KeyWrapper): Promise<Uint8Array> {
+  const select = keys.prepare("SELECT value FROM meta WHERE name = 'pepper'");
+  const kept = select.get()?.value;
+  if (kept instanceof Uint8Array) return wrapper.unwrap(kept, 'pepper');
+  const wrapped = await wrapper.wrap(randomBytes(32), 'pepper');
+  keys.prepare("INSERT INTO meta (name, value) VALUES ('pepper', ?) ON CONFLICT DO NOTHING").run(wrapped);
+  return openPepper(keys, wrapper);
+}
+
+function keyContext(tenant: string, id: string): string {
+  return JSON.stringify(['subject key', tenant, id]);
+}
+
+function inTransaction(database: DatabaseSync, run: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    run();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function prepared(cache: Map<string, StatementSync>, database: DatabaseSync, sql: string): StatementSync {
+  let statement = cache.get(sql);
+  if (statement === undefined) {
+    statement = database.prepare(sql);
+    cache.set(sql, statement);
+  }
+  return statement;
+}
+
+function bytesOrNull(value: unknown): Uint8Array | null {
+  return value instanceof Uint8Array ? value : null;
+}
+
+/** Forgets the oldest entry of a cache that is full. */
+function bound(cache: Map<string, unknown>): void {
+  if (cache.size < MOST_CACHED_KEYS) return;
+  for (const name of cache.keys()) {
+    cache.delete(name);
+    return;
+  }
+}

@@ -1,0 +1,160 @@
+import { decodeBundle } from '../tlog/bundle.ts';
+import { TILE_WIDTH } from '../tlog/tile.ts';
+import type { Appended } from './appender.ts';
+import { canonicalBytes } from './canonical.ts';
+import { type Eraser, eraser } from './erasure.ts';
+import type { Log } from './log.ts';
+import type { Producer } from './producer.ts';
+import type { AuditRecord } from './record.ts';
+import { type OpenedRecord, openSealed, type SealInput, sealRecord } from './seal.ts';
+import type { Clock } from './time.ts';
+import { uuidBytes } from './uuidv7.ts';
+import { type RecordValidator, recordValidator } from './validate.ts';
+import type { SealedBlob, Vault } from './vault.ts';
+
+/** A record to append, and what to seal into it. */
+export interface Submission {
+  readonly record: AuditRecord;
+  readonly seal?: readonly SealInput[];
+}
+
+/** A record as it will stand in the log, with its sealed parts. */
+export interface Prepared {
+  readonly bytes: Uint8Array;
+  readonly key: Uint8Array;
+  readonly blobs: readonly SealedBlob[];
+}
+
+export interface LedgerOptions {
+  readonly log: Log;
+  readonly vault: Vault;
+  /** Makes the ledger's own records: erasures. */
+  readonly producer: Producer;
+  readonly now?: Clock;
+}
+
+/** A log of audit records, with a vault beside it for what is about people. */
+export interface Ledger {
+  readonly log: Log;
+  readonly vault: Vault;
+  /** Requests to be erased. */
+  readonly erasures: Eraser;
+  /**
+   * Seals and validates records. Sealing is random: to retry an append safely, commit the same prepared records again.
+   * @throws {LedgerError} `record-invalid` · `entry-too-large`
+   */
+  prepare(submissions: readonly Submission[]): Promise<readonly Prepared[]>;
+  /**
+   * Appends prepared records in order; resolves once all of them, and their sealed parts, are durable. Repeating it
+   * appends nothing twice: a record's id is its idempotency key.
+   * @throws {LedgerError} `erased` if a person was erased in between, or whatever {@link Log.appendAll} throws
+   */
+  commit(prepared: readonly Prepared[]): Promise<readonly Appended[]>;
+  /** {@link prepare} and {@link commit} in one. */
+  append(submissions: readonly Submission[]): Promise<readonly Appended[]>;
+  /** A record and what of it can still be opened. @throws {LedgerError} `not-found` · `record-invalid` */
+  open(index: number): Promise<OpenedRecord & { readonly record: AuditRecord; readonly bytes: Uint8Array }>;
+  /** Settles and closes the log and the vault. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a ledger. Erasures that stand in the log and not in the vault (because the vault was restored from a backup)
+ * are carried out before it returns.
+ */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const { log, vault } = options;
+  const validator = recordValidator();
+  await replayErasures(log, vault, validator);
+  const erasures = eraser({ log, vault, producer: options.producer, now: options.now ?? Date.now });
+  await erasures.resume();
+  return {
+    log,
+    vault,
+    erasures,
+    prepare: (submissions) => prepare(vault, validator, submissions),
+    commit: (prepared) => commit(log, vault, prepared),
+    append: async (submissions) => commit(log, vault, await prepare(vault, validator, submissions)),
+    async open(index) {
+      const bytes = await log.read(index);
+      const record = validator.parse(bytes);
+      return { record, bytes, ...(await openSealed(record, vault)) };
+    },
+    async close() {
+      await log.close();
+      await vault.close();
+    },
+  };
+}
+
+async function prepare(
+  vault: Vault,
+  validator: RecordValidator,
+  submissions: readonly Submission[],
+): Promise<readonly Prepared[]> {
+  const prepared: Prepared[] = [];
+  for (const { record, seal } of submissions) {
+    const sealed =
+      seal === undefined || seal.length === 0 ? { record, blobs: [] } : await sealOne(vault, record, seal);
+    const bytes = canonicalBytes(validator.check(sealed.record));
+    prepared.push({ bytes, key: uuidBytes(record.id), blobs: sealed.blobs });
+  }
+  return prepared;
+}
+
+async function sealOne(vault: Vault, record: AuditRecord, seal: readonly SealInput[]) {
+  const subjects = seal.flatMap((input) => input.subjects);
+  return sealRecord(record, seal, await vault.keysFor(record.resource['comity.tenant'], subjects));
+}
+
+async function commit(log: Log, vault: Vault, prepared: readonly Prepared[]): Promise<readonly Appended[]> {
+  // Parts first: a leaf must never name a part that a crash could take away.
+  await vault.put(prepared.flatMap(({ blobs }) => blobs));
+  return log.appendAll(prepared);
+}
+
+const EXECUTED = Buffer.from('comity.erasure.executed');
+
+/**
+ * Carries out every erasure that the log holds and the vault may not have seen.
+ * @returns how many erasures it found
+ */
+export async function replayErasures(
+  log: Log,
+  vault: Vault,
+  validator: RecordValidator = recordValidator(),
+): Promise<number> {
+  const { size } = await log.store.grow();
+  const from = Math.min(await vault.replayed(), size);
+  let found = 0;
+  for (let at = from; at < size; ) {
+    const index = Math.floor(at / TILE_WIDTH);
+    const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
+    const bundle = await log.store.readBundle(index, width);
+    // Parsing every record of a long log would keep the server from starting.
+    if (Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).includes(EXECUTED)) {
+      for (const entry of decodeBundle(bundle, width)) {
+        if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(EXECUTED)) continue;
+        const keys = erasedKeys(entry, validator);
+        if (keys === undefined) continue;
+        await vault.destroy(keys);
+        found += 1;
+      }
+    }
+    at = index * TILE_WIDTH + width;
+  }
+  await vault.setReplayed(size);
+  return found;
+}
+
+function erasedKeys(entry: Uint8Array, validator: RecordValidator): readonly string[] | undefined {
+  try {
+    const record = validator.parse(entry);
+    return record.event_name === 'comity.erasure.executed'
+      ? record.attributes['comity.erasure.keys']
+      : undefined;
+  } catch {
+    // An opaque entry that happens to contain the words.
+    return undefined;
+  }
+}

@@ -1,0 +1,110 @@
+/** A key that seals what is about one person. */
+export interface SubjectKey {
+  /** Random, base64url of 16 bytes. Says nothing about the person. */
+  readonly id: string;
+  readonly key: Uint8Array;
+}
+
+/** A sealed part on its way into the vault. */
+export interface SealedBlob {
+  /** SHA-256 of `bytes`, base64url: its address. */
+  readonly h: string;
+  /** Id of the key it is sealed with. */
+  readonly k: string;
+  /** Id of the record it belongs to. */
+  readonly record: string;
+  readonly bytes: Uint8Array;
+  /** Until when it must be kept, milliseconds since 1970. */
+  readonly keepUntil: number;
+  /** Whether it must be kept until its hold is released, whatever `keepUntil` says. */
+  readonly hold: boolean;
+}
+
+/** What stands in the way of destroying one key. */
+export interface KeyState {
+  readonly id: string;
+  /** Sealed parts under the key. */
+  readonly parts: number;
+  /** Latest `keepUntil` of its parts. */
+  readonly keepUntil: number;
+  readonly held: boolean;
+}
+
+/** A person's wish to be erased, on its way. */
+export interface ErasureRequest {
+  readonly id: string;
+  readonly tenant: string;
+  readonly state: 'requested' | 'deferred' | 'executing' | 'executed';
+  /** When the next part of it can be executed; undefined while a hold stands in the way. */
+  readonly until: number | undefined;
+  /** Canonical bytes of a record that has to be in the log before the state counts. */
+  readonly pending: Uint8Array | undefined;
+  readonly reasonCode: string | undefined;
+  readonly actorRole: string | undefined;
+}
+
+/** A legal hold: what it covers is kept until it is released. */
+export interface LegalHold {
+  readonly id: string;
+  readonly tenant: string;
+  /** Without a subject the hold covers the whole tenant. */
+  readonly subject?: string;
+}
+
+/**
+ * Where sealed parts and the keys to them live: apart from the log, with backups of its own that are kept for days,
+ * not years. Everything here can be taken away without touching a proof.
+ */
+export interface Vault {
+  /**
+   * The keys to seal with now, one for each subject: made on first use, replaced every month, so that a key id is
+   * no lasting pseudonym. A key that belongs to an erasure request is not given out again.
+   */
+  keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
+  /** A key by its id; undefined if it was destroyed or never existed. */
+  key(id: string): Promise<Uint8Array | undefined>;
+  /** Ids of a person's keys that still exist. */
+  keysOf(tenant: string, subject: string): Promise<readonly string[]>;
+
+  /** Keeps sealed parts; resolves once they are durable. */
+  put(blobs: readonly SealedBlob[]): Promise<void>;
+  /** A sealed part by its address. */
+  get(h: string): Promise<Uint8Array | undefined>;
+  /** Addresses of parts that no record needs: written before `before`, of a record that `known` does not know. */
+  sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number>;
+
+  /** Places a hold; the same id again changes nothing. */
+  hold(hold: LegalHold): Promise<void>;
+  release(holdId: string): Promise<void>;
+  /** Releases the hold that a record itself asked for. */
+  releaseRecord(record: string): Promise<void>;
+
+  /** Starts a request, and ties the person's present keys to it. @returns how many parts it is about */
+  request(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly subject: string;
+    },
+  ): Promise<number>;
+  requestState(id: string): Promise<ErasureRequest | undefined>;
+  /** Requests that are not executed yet. */
+  openRequests(): Promise<readonly ErasureRequest[]>;
+  /** Keys of a request that still exist, and what keeps them. */
+  requestKeys(id: string): Promise<readonly KeyState[]>;
+  setRequest(id: string, change: Pick<ErasureRequest, 'state' | 'until' | 'pending'>): Promise<void>;
+
+  /** Destroys keys and deletes what they sealed, beyond recovery from this vault. Unknown ids are remembered as destroyed. */
+  destroy(keyIds: readonly string[]): Promise<void>;
+
+  /** How far the erasures in the log are known to be carried out here: entries before this index. */
+  replayed(): Promise<number>;
+  setReplayed(index: number): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Wraps keys with a key that is kept elsewhere: a file, a KMS, an HSM. One for each tenant and region. */
+export interface KeyWrapper {
+  /** `context` is bound to the result: unwrapping with another one fails. */
+  wrap(key: Uint8Array, context: string): Promise<Uint8Array>;
+  unwrap(wrapped: Uint8Array, context: string): Promise<Uint8Array>;
+}
