@@ -41,6 +41,8 @@ export interface Command {
 export interface Io {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Shows how far long work has come, on a terminal only; an empty text clears the line. */
+  readonly progress: (text: string) => void;
   /** Colour may be used on `out`. */
   readonly colour: boolean;
   readonly columns: number;

@@ -14,6 +14,8 @@ import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import { matches } from '../rules/rule.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
+import { instrumentRows, printInstrument, printList } from './law-list.ts';
+import { printRule } from './law-rule.ts';
 import { EXIT } from './command.ts';
 
 const VERBS = ['list', 'show', 'test', 'lint'] as const;
@@ -50,9 +52,32 @@ function run(args: Arguments, io: Io): ExitCode {
       return testCases(loaded, rest, args, io);
     case 'lint':
       return lint(loaded, args, io);
-    default:
-      return EXIT.clean;
+    case 'list':
+      return list(loaded, args, io);
+    case 'show':
+      return show(loaded, rest, args, io);
   }
+}
+
+function list(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
+  const rows = instrumentRows(loaded, runAll(loaded, []));
+  if (args.text('format') === 'json') io.out(`${JSON.stringify(rows, undefined, 2)}\n`);
+  else printList(rows, loaded.digest, io);
+  return EXIT.clean;
+}
+
+function show(loaded: LoadedLaw, [name]: readonly string[], args: Arguments, io: Io): ExitCode {
+  const { law } = loaded;
+  if (name === undefined) throw new InputError([{ code: 'usage', message: 'which instrument or rule?', help: '`comity law list` names them' }]);
+  const rulebook = law.rulebooks.get(name);
+  const rule = law.rules.get(name);
+  if (rulebook === undefined && rule === undefined) {
+    throw new InputError([{ code: 'unknown-name', message: `no instrument or rule \`${name}\``, help: didYouMean(name, [...(name.includes(':') ? law.rules.keys() : law.rulebooks.keys())]) }]);
+  }
+  if (args.text('format') === 'json') io.out(`${JSON.stringify(rulebook ?? rule, (_key, value) => (value instanceof Map ? Object.fromEntries(value) : value), 2)}\n`);
+  else if (rulebook !== undefined) printInstrument(loaded, rulebook, io);
+  else if (rule !== undefined) printRule(loaded, rule, io);
+  return EXIT.clean;
 }
 
 function place(at: Position | undefined): string {
@@ -103,8 +128,9 @@ function mutate(loaded: LoadedLaw, paths: readonly string[], pattern: string, io
   if (rules.length === 0) throw new InputError([{ code: 'unknown-name', message: `\`${pattern}\` names no rule`, help: 'for example `eu/ai-act:*`' }]);
   const cases = loadCases(loaded.law, paths.length > 0 ? paths : [join(loaded.directory, 'cases')]);
   const result = survivors(loaded.law, cases, rules, (done) => {
-    if (done % 20 === 0) io.err(`${done} of ${rules.length} rules\r`);
+    if (done % 20 === 0) io.progress(`${done} of ${rules.length} rules`);
   });
+  io.progress('');
   for (const { rule, what } of result.survivors) io.out(`survives  ${rule}  ${what}\n`);
   io.out(`${rules.length} rules, ${result.mutants} mutants, ${result.survivors.length} survivors against ${cases.length} cases\n`);
   return result.survivors.length > 0 ? EXIT.findings : EXIT.clean;

@@ -53,6 +53,9 @@ async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
 const io: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  progress: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+  },
   colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb',
   columns: Math.min(process.stdout.columns ?? 80, 100),
 };
