@@ -56,7 +56,9 @@ function rankOpenFacts(law: Law, markets: readonly MarketAssessment[]): readonly
   const found = new Map<string, { readonly markets: Set<string>; readonly blocked: Set<string>; findings: number }>();
   for (const assessment of markets) {
     for (const facts of waiting(assessment)) {
-      for (const id of facts) {
+      for (const open of facts) {
+        // What is computed from places is asked for as the places.
+        const id = law.vocabulary.facts.get(open)?.derive?.from ?? open;
         const entry = found.get(id) ?? { markets: new Set<string>(), blocked: new Set<string>(), findings: 0 };
         entry.markets.add(assessment.market);
         if (assessment.outcome === 'cannot-tell') entry.blocked.add(assessment.market);

@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   check: { summary: 'what each market allows, asks and leaves open, with the article', load: () => import('./check.ts') },
   explain: { summary: 'why a rule holds, does not, or is open, as a proof', load: () => import('./explain.ts') },
   where: { summary: 'where may this feature ship, one line per market', load: () => import('./where.ts') },
+  init: { summary: 'an interview that asks only what still matters, then writes comity.yaml', load: () => import('./init.ts') },
   law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
 };
 

@@ -96,9 +96,9 @@ export function sentence(law: Law, reason: Reason): string {
     case 'prohibition-open':
       return `${waitsFor(reason.finding)}: ${effectOf(law, reason.finding.rule)} (${citation(law, reason.finding.rule)})`;
     case 'scope-open':
-      return `whether the ${reason.rulebook.title} applies hangs on ${reason.open.join(', ')}`;
+      return `whether the ${reason.rulebook.title} applies hangs on ${several(reason.open)}`;
     case 'per-request':
-      return `decided call by call on ${reason.finding.open.join(', ')}: ${effectOf(law, reason.finding.rule)} (${reason.finding.rule.cite})`;
+      return `decided call by call on ${several(reason.finding.open)}: ${effectOf(law, reason.finding.rule)} (${reason.finding.rule.cite})`;
     case 'outstanding':
       return `${effectOf(law, reason.finding.rule)} (${citation(law, reason.finding.rule)})`;
     case 'undecided':
@@ -109,7 +109,7 @@ export function sentence(law: Law, reason: Reason): string {
 /** What leaves a finding open: facts nobody stated, or the law itself. */
 export function waitsFor(finding: Finding): string {
   const doubts = finding.unsettled.length > 0 ? `the law is unsettled (${[...new Set(finding.unsettled.map(({ why }) => why))].join('; ')})` : '';
-  const facts = finding.open.length > 0 ? `hangs on ${finding.open.join(', ')}` : '';
+  const facts = finding.open.length > 0 ? `hangs on ${several(finding.open)}` : '';
   return [facts, doubts].filter((part) => part !== '').join('; ') || 'open';
 }
 
@@ -126,6 +126,11 @@ export function coverOf(law: Law, finding: Pick<Finding | Coming, 'coverage'>): 
   });
   const weak = coverage.strength.rung === 'none' ? 'not in place' : `${coverage.strength.rung}, needs ${control?.sufficient ?? ''}`;
   return [...(coverage.strength.rung === 'none' ? [weak] : [weak, ...gaps]), ...coverage.strength.remarks].join('; ');
+}
+
+/** The first few of a list, and how many more there are. */
+function several(names: readonly string[]): string {
+  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }
 
 export function count(n: number, noun: string): string {
