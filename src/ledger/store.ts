@@ -75,8 +75,10 @@ export interface LogStore {
    * @throws {LedgerError} `fenced` · `io-failed`
    */
   swapHead(previous: SignedHead | undefined, next: SignedHead): Promise<boolean>;
-  /** Puts a kept head where readers without this process find it. */
+  /** Puts a kept head where readers without this process find it. A larger one is never replaced by a smaller one. */
   publish(head: SignedHead): Promise<void>;
+  /** Note of the head that was published last, by whichever process. */
+  published(): Promise<string | undefined>;
 
   close(): Promise<void>;
 }

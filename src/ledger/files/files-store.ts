@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath, tileWidth } from '../../tlog/tile.ts';
@@ -266,6 +266,11 @@ class FilesStore implements LogStore {
     } catch (cause) {
       throw ioError('checkpoint could not be published', cause);
     }
+  }
+
+  async published(): Promise<string | undefined> {
+    const path = join(this.#directory, 'checkpoint');
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   }
 
   async close(): Promise<void> {
