@@ -33,6 +33,7 @@ export interface MapNode {
   readonly at: Position;
 }
 
+const CORE_TAGS = new Set(['str', 'int', 'float', 'bool', 'null', 'seq', 'map'].map((name) => `tag:yaml.org,2002:${name}`));
 const MAX_BYTES = 1_000_000;
 const MAX_DEPTH = 40;
 
@@ -129,7 +130,7 @@ function convert(node: Node, locate: (offset: number) => Position, depth: number
     problems.push({ code: 'alias', message: 'YAML aliases are not allowed', at, help: 'write the value out, or use `market_defaults` for what all markets share' });
     return nothing(at);
   }
-  if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:')) {
+  if (node.tag !== undefined && !CORE_TAGS.has(node.tag)) {
     problems.push({ code: 'syntax', message: `YAML tag \`${node.tag}\` is not allowed`, at, help: 'remove the tag' });
     return nothing(at);
   }
