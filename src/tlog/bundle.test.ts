@@ -53,6 +53,12 @@ describe('entry bundles', () => {
     expect(() => decodeBundle(bytes, 3)).toThrow(TlogError);
   });
 
+  test('cut short within an entry say which', () => {
+    expect(() => decodeBundle(Uint8Array.of(0, 1, 7, 0, 2, 7), 2)).toThrow(
+      /entry 1 of the bundle is cut short/,
+    );
+  });
+
   test('of arbitrary bytes are refused or are the encoding of their entries', () => {
     const anyBytes = fc
       .uint8Array({ maxLength: 60 })

@@ -49,7 +49,7 @@ export function treeHasher(hash: Sha256 = sha256): TreeHasher {
         scratch[0] = LEAF_PREFIX;
       }
       // Entries of one log tend to have one length; making a view costs more than comparing.
-      if (view.length !== length || view.buffer !== scratch.buffer) view = scratch.subarray(0, length);
+      if (view.length !== length) view = scratch.subarray(0, length);
       scratch.set(entry, 1);
       return hash(view);
     },

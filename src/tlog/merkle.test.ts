@@ -66,6 +66,13 @@ describe('roots', () => {
     );
   });
 
+  test('of a frontier cannot be continued with hashes of another size', () => {
+    const { hashes } = new Frontier(hasher, 3, [at(leaves, 0), at(leaves, 1)]);
+    expect(() => new Frontier(hasher, 4, hashes)).toThrow(/frontier of 1 hashes, not 2/);
+    expect(() => new Frontier(hasher, 3, [at(leaves, 0), new Uint8Array(31)])).toThrow(TlogError);
+    expect(() => new Frontier(hasher).append(new Uint8Array(33))).toThrow(TlogError);
+  });
+
   test('of a clone go their own way', () => {
     const first = new Frontier(hasher);
     first.append(at(leaves, 0));
@@ -117,6 +124,18 @@ describe('inclusion proofs', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+test('proofs of the wrong length say so', () => {
+  const claim = { index: 3, size: 5, leaf: at(leaves, 3), root: at(roots, 5) };
+  const growth = { oldSize: 3, oldRoot: at(roots, 3), newSize: 5, newRoot: at(roots, 5) };
+  const [inclusion, consistency] = [tree.inclusionProof(3, 5), tree.consistencyProof(3, 5)];
+  const more = at(leaves, 0);
+  expect(() => verifyInclusion(claim, [...inclusion, more], hasher)).toThrow(/too long/);
+  expect(() => verifyInclusion(claim, inclusion.slice(1), hasher)).toThrow(/too short/);
+  expect(() => verifyConsistency(growth, [...consistency, more], hasher)).toThrow(/too long/);
+  expect(() => verifyConsistency(growth, consistency.slice(0, 2), hasher)).toThrow(/too short/);
+  expect(() => verifyConsistency(growth, [], hasher)).toThrow(/empty/);
 });
 
 describe('consistency proofs', () => {

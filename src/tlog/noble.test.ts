@@ -135,3 +135,14 @@ test('a signature with s beyond the order is no Ed25519 signature (RFC 8032 §5.
   expect(nobleSignatures.verifyEd25519(publicKey, message, signature)).toBe(true);
   expect(nobleSignatures.verifyEd25519(publicKey, message, malleated)).toBe(false);
 });
+
+test('a public key in a spelling of its own is no Ed25519 key (RFC 8032 §5.1.3)', () => {
+  // y = p + 1 stands for the neutral element, with which anybody can "sign" anything.
+  const neutral = new Uint8Array(32).fill(0xff);
+  neutral[0] = 0xee;
+  neutral[31] = 0x7f;
+  const signature = new Uint8Array(64);
+  signature[0] = 1;
+  expect(nobleSignatures.verifyEd25519(neutral, new Uint8Array(0), signature)).toBe(false);
+  expect(opensslSignatures.verifyEd25519(neutral, new Uint8Array(0), signature)).toBe(false);
+});

@@ -110,6 +110,7 @@ describe.each(signers)('receipts signed with %s', (_name, signer, key) => {
       verifyConsistencyReceipt(receipt, { size, root }, key, nobleSignatures);
     expect(verify(7, tree.root(8))).toThrow(code('proof-rejected'));
     expect(verify(8, tree.root(8))).toThrow(code('proof-rejected'));
+    expect(verify(8, tree.root(7))).toThrow(code('proof-rejected'));
   });
 
   test('are not taken for one another', () => {
@@ -176,6 +177,10 @@ describe('a key', () => {
       ]);
     };
     verifyInclusionReceipt(renamed(-19), leafOf(3), ed25519Key, nobleSignatures);
+    // Signed by this very key, but under the name of another algorithm.
+    expect(() => verifyInclusionReceipt(renamed(-7), leafOf(3), ed25519Key, nobleSignatures)).toThrow(
+      code('signature-rejected'),
+    );
     expect(() => verifyInclusionReceipt(renamed(-35), leafOf(3), ed25519Key, nobleSignatures)).toThrow(
       code('unsupported'),
     );
@@ -293,7 +298,7 @@ describe('malformed receipts', () => {
         a,
         new Map<number, CborValue>([
           [395, 1],
-          [396, new Map()],
+          [396, new Map([[-1, [encodeCbor([20, 17, []])]]])],
         ]),
         ...rest,
       ],
@@ -317,6 +322,11 @@ describe('malformed receipts', () => {
     ['two proofs', ([a = 0, , ...rest]) => [a, proofs(new Map([[-1, [header(), header()]]])), ...rest]],
     ['a proof of two parts', ([a = 0, , ...rest]) => [a, inclusion(1, 2), ...rest]],
     ['a negative size', ([a = 0, , ...rest]) => [a, inclusion(-1, 2, []), ...rest]],
+  ])('with %s are not read', (_what, change) => {
+    expect(() => parseReceipt(changed(good, change))).toThrow(TlogError);
+  });
+
+  test.each<[string, (parts: readonly CborValue[]) => CborValue]>([
     ['an index beyond the size', ([a = 0, , ...rest]) => [a, inclusion(2, 2, []), ...rest]],
     ['a path of texts', ([a = 0, , ...rest]) => [a, inclusion(2, 1, ['x']), ...rest]],
     ['a path of short hashes', ([a = 0, , ...rest]) => [a, inclusion(2, 1, [Uint8Array.of(1)]), ...rest]],

@@ -73,6 +73,15 @@ describe('a tree read from tiles', () => {
     }
   });
 
+  test('keeps its proofs when the reader reuses its buffer', async () => {
+    const memory = memoryTree(200);
+    const buffer = Buffer.from(tilesOf(memory).get('tile/0/000.p/200') ?? []);
+    const tiled = new TiledTree(() => buffer, 200, hasher);
+    const proof = await tiled.inclusionProof(7);
+    buffer.fill(0);
+    expect(proof.map((hash) => Uint8Array.from(hash))).toEqual(memory.inclusionProof(7));
+  });
+
   test('gives a proof that fails when a tile was tampered with', async () => {
     const memory = memoryTree(300);
     const tiles = tilesOf(memory);
