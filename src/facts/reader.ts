@@ -39,9 +39,8 @@ export class Reader {
   text(node: SourceNode | undefined, what: string): string | undefined {
     if (node === undefined) return undefined;
     if (node.kind === 'scalar' && typeof node.value === 'string' && node.value.trim() !== '') return node.value.trim();
-    // A plain number or date where prose is expected (`unit: 1`) is meant as its text.
-    if (node.kind === 'scalar' && typeof node.value === 'number') return node.text;
-    return this.report('wrong-type', `${what} must be text`, node.at);
+    const plain = node.kind === 'scalar' && node.value !== null && node.value !== '';
+    return this.report('wrong-type', `${what} must be text`, node.at, plain ? `quote it: "${node.text}"` : undefined);
   }
 
   flag(node: SourceNode | undefined, what: string): boolean | undefined {

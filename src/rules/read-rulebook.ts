@@ -197,7 +197,7 @@ function readOwedBy(reader: Reader, map: MapNode, effect: Effect | undefined, ro
     if (duty) reader.report('missing', 'a duty needs `owed_by`', map.at, 'name the roles of the rulebook header that owe it');
     return [];
   }
-  if (!duty) reader.report('unknown-key', '`owed_by` belongs to `require` and `grant`', entry.keyAt);
+  if (effect !== undefined && !duty) reader.report('unknown-key', '`owed_by` belongs to `require` and `grant`', entry.keyAt);
   return reader.list(entry.value, '`owed_by`').flatMap((item) => reader.oneOf(item, 'role', [...roles.keys()]) ?? []);
 }
 
