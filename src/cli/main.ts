@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { formatProblem, InputError } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
 import type { Command, ExitCode, Io } from './command.ts';
@@ -24,8 +25,8 @@ function overview(): string {
   ].join('\n');
 }
 
-async function version(): Promise<string> {
-  const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   return `${manifest.version}\n`;
 }
 
@@ -36,7 +37,7 @@ async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return EXIT.clean;
   }
   if (name === '--version' || name === '-v') {
-    io.out(await version());
+    io.out(version());
     return EXIT.clean;
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
