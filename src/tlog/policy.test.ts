@@ -265,6 +265,16 @@ describe('evaluating a checkpoint', () => {
     ]);
   });
 
+  test('passes over a cosignature that makes no statement about time', () => {
+    const timeless = witnessKey(1, 0).signer;
+    const times = (...signers: NoteSigner[]) => {
+      const note = parseCheckpoint(signCheckpoint(checkpoint, [log.signer, ...signers]));
+      return evaluatePolicy(policy, note, nobleSignatures).cosignatures.map(({ time }) => time);
+    };
+    expect(times(timeless)).toEqual([0]);
+    expect(times(timeless, ...signersOf(['w1']))).toEqual([1_700_000_001]);
+  });
+
   test('says who cosigned when the quorum is not met', () => {
     const text = signCheckpoint(checkpoint, [log.signer, ...signersOf(['w2'])]);
     expect(() => verifyCheckpoint(text, policy, nobleSignatures)).toThrow(/cosigned by: w2/);
