@@ -16,7 +16,7 @@ export type CborValue =
 export type CborMap = ReadonlyMap<number | string, CborValue>;
 
 /** A value with a tag number. */
-export interface CborTag {
+interface CborTag {
   readonly kind: 'tag';
   readonly tag: number;
   readonly value: CborValue;
