@@ -70,7 +70,10 @@ function branchesOf(law: Law, proof: Proof): readonly Branch[] {
   const doubt = proof.ambiguous === undefined ? [] : [{ text: `the law is unsettled: ${proof.ambiguous}`, below: [] }];
   const verb = proof.truth === 'unknown' ? 'may be defeated by' : 'defeated by';
   const defeated = proof.defeatedBy.map((one) => ({ text: `${verb} ${nameOf(law, one)}`, below: branchesOf(law, one) }));
-  const overcame = proof.overcame.map((one) => ({ text: `${nameOf(law, one)} would defeat this …`, below: one.defeatedBy.map((by) => ({ text: `… but ${nameOf(law, by)}`, below: branchesOf(law, by) })) }));
+  const overcame = proof.overcame.map((one) => ({
+    text: `${nameOf(law, one)} would defeat this …`,
+    below: one.defeatedBy.length > 0 ? one.defeatedBy.map((by) => ({ text: `… but ${nameOf(law, by)}`, below: branchesOf(law, by) })) : branchesOf(law, one),
+  }));
   return [...notYet, ...scope, ...when, ...doubt, ...defeated, ...overcame];
 }
 

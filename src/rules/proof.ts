@@ -3,7 +3,7 @@ import type { Domain } from '../facts/domain.ts';
 import { test } from '../facts/domain.ts';
 import type { Origin } from '../facts/knowledge.ts';
 import type { FactTest } from '../facts/test.ts';
-import { and, not, truth } from '../facts/truth.ts';
+import { and, not, or, truth } from '../facts/truth.ts';
 import type { Truth } from '../facts/truth.ts';
 import type { Interpreter } from './interpreter.ts';
 import type { Interval, Rule } from './rule.ts';
@@ -75,10 +75,27 @@ function decides(whole: Truth, part: Truth): boolean {
   return whole === 'true' || whole === part;
 }
 
-/** The exception would hold, were it not defeated itself. */
+/** The exception would hold, were neither it nor what it rests on defeated. */
 function isOvercome(interpreter: Interpreter, exception: Rule): boolean {
   if (interpreter.holds(exception) !== 'false' || !interpreter.inForce(exception)) return false;
-  return exception.when !== undefined && interpreter.evaluate(exception.when) === 'true';
+  return exception.when !== undefined && undefeated(interpreter, exception.when) === 'true';
+}
+
+/** The value of a condition if no conclusion were defeated. */
+function undefeated(interpreter: Interpreter, condition: Condition): Truth {
+  switch (condition.kind) {
+    case 'all':
+      return and(condition.of.map((child) => undefeated(interpreter, child)));
+    case 'any':
+      return or(condition.of.map((child) => undefeated(interpreter, child)));
+    case 'derived': {
+      const rules = interpreter.situation.law.definitions.get(condition.name) ?? [];
+      const met = rules.some((rule) => interpreter.inForce(rule) && (rule.when === undefined || interpreter.evaluate(rule.when) === 'true'));
+      return met && condition.is ? 'true' : interpreter.evaluate(condition);
+    }
+    default:
+      return interpreter.evaluate(condition);
+  }
 }
 
 function concluded(interpreter: Interpreter, name: string, is: boolean): Reason {
