@@ -22,7 +22,8 @@ export interface Benchmark {
 /** Median and 99th percentile of measurements. */
 export function row(name: string, unit: string, samples: readonly number[], more: Partial<Row> = {}): Row {
   const sorted = [...samples].sort((a, b) => a - b);
-  const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+  const at = (q: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
   return { name, unit, median: at(0.5), p99: at(0.99), runs: sorted.length, ...more };
 }
 
@@ -41,7 +42,9 @@ export async function time(runs: number, work: () => unknown, warmup = 3): Promi
 /** What a reader needs to judge a figure: machine, versions, load. */
 export function machine(): string {
   const [cpu] = cpus();
-  return `${cpu?.model ?? 'unknown processor'} × ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.version}, load ${loadavg().map((n) => n.toFixed(2)).join(' ')}`;
+  return `${cpu?.model ?? 'unknown processor'} × ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.version}, load ${loadavg()
+    .map((n) => n.toFixed(2))
+    .join(' ')}`;
 }
 
 function number(value: number): string {
@@ -51,9 +54,13 @@ function number(value: number): string {
 /** The rows as a table for people. */
 export function table(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length)) + 2;
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => (i === 0 ? cell.padEnd(width) : cell.padStart(i === 5 ? 0 : 11))).join('');
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(width) : cell.padStart(i === 5 ? 0 : 11))).join('');
   return [
     line(['', 'median', 'p99', 'unit', 'runs']),
-    ...rows.map(({ name, median, p99, unit, runs, ratio, peer }) => `${line([name, number(median), number(p99), unit, String(runs)])}${ratio === undefined ? '' : `   ${number(ratio)} × ${peer ?? ''}`}`),
+    ...rows.map(
+      ({ name, median, p99, unit, runs, ratio, peer }) =>
+        `${line([name, number(median), number(p99), unit, String(runs)])}${ratio === undefined ? '' : `   ${number(ratio)} × ${peer ?? ''}`}`,
+    ),
   ].join('\n');
 }

@@ -11,10 +11,18 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Runs the command and reports the peak memory of its process on its last line of standard error. */
 const RUNNER = `process.on('exit', () => process.stderr.write('\\nrss ' + process.resourceUsage().maxRSS)); process.argv.splice(1, 1); await import(process.argv[1]);`;
 
-function run(args: readonly string[]): { readonly ms: number; readonly mebibytes: number; readonly out: string } {
+function run(args: readonly string[]): {
+  readonly ms: number;
+  readonly mebibytes: number;
+  readonly out: string;
+} {
   const entry = join(ROOT, 'dist/cli/main.js');
   const start = performance.now();
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', RUNNER, '--', entry, entry, ...args], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 30 });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', RUNNER, '--', entry, entry, ...args],
+    { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 30 },
+  );
   const ms = performance.now() - start;
   if (status === 2) throw new Error(stderr);
   return { ms, mebibytes: Number(/rss (\d+)$/.exec(stderr)?.[1] ?? Number.NaN) / 1024, out: stdout };
@@ -24,7 +32,10 @@ function run(args: readonly string[]): { readonly ms: number; readonly mebibytes
 function everywhere(name: string, folder: string): string {
   const { law } = loadLaw();
   const markets = [...new Set([...law.rulebooks.values()].map(({ jurisdiction }) => jurisdiction))];
-  const text = readFileSync(join(ROOT, 'examples', name, 'comity.yaml'), 'utf8').replace(/^markets:\n(?: {2}.*\n)+/m, `markets:\n${markets.map((market) => `  ${market}: {role: [provider, deployer]}\n`).join('')}`);
+  const text = readFileSync(join(ROOT, 'examples', name, 'comity.yaml'), 'utf8').replace(
+    /^markets:\n(?: {2}.*\n)+/m,
+    `markets:\n${markets.map((market) => `  ${market}: {role: [provider, deployer]}\n`).join('')}`,
+  );
   const file = join(folder, 'comity.yaml');
   writeFileSync(file, text);
   return file;
@@ -42,14 +53,33 @@ export const benchmark: Benchmark = {
     const many = join(folder, 'many');
     for (let i = 0; i < 1000; i++) {
       mkdirSync(join(many, String(i)), { recursive: true });
-      writeFileSync(join(many, String(i), 'comity.yaml'), readFileSync(join(ROOT, 'examples', i % 2 === 0 ? 'cv-screener' : 'support-chatbot', 'comity.yaml')));
+      writeFileSync(
+        join(many, String(i), 'comity.yaml'),
+        readFileSync(join(ROOT, 'examples', i % 2 === 0 ? 'cv-screener' : 'support-chatbot', 'comity.yaml')),
+      );
     }
     const thousands = Array.from({ length: 3 }, () => run(['check', many]));
     return [
-      row('one manifest, all markets, cold process', 'ms', singles.map(({ ms }) => ms)),
-      row('its memory', 'MiB', singles.map(({ mebibytes }) => mebibytes)),
-      row('1 000 manifests in one run', 'ms', thousands.map(({ ms }) => ms)),
-      row('their memory', 'MiB', thousands.map(({ mebibytes }) => mebibytes)),
+      row(
+        'one manifest, all markets, cold process',
+        'ms',
+        singles.map(({ ms }) => ms),
+      ),
+      row(
+        'its memory',
+        'MiB',
+        singles.map(({ mebibytes }) => mebibytes),
+      ),
+      row(
+        '1 000 manifests in one run',
+        'ms',
+        thousands.map(({ ms }) => ms),
+      ),
+      row(
+        'their memory',
+        'MiB',
+        thousands.map(({ mebibytes }) => mebibytes),
+      ),
     ];
   },
 };

@@ -15,7 +15,10 @@ import { row, time } from './bench.ts';
 /** The part of cedar-wasm that is used: policies parsed once, requests decided against them. */
 interface Cedar {
   preparsePolicySet(name: string, policies: { staticPolicies: Record<string, string> }): { type: string };
-  statefulIsAuthorized(call: unknown): { type: string; response?: { decision: string; diagnostics: { reason: string[]; errors: unknown[] } } };
+  statefulIsAuthorized(call: unknown): {
+    type: string;
+    response?: { decision: string; diagnostics: { reason: string[]; errors: unknown[] } };
+  };
 }
 
 const { law } = loadLaw();
@@ -29,7 +32,12 @@ const factOf = (id: string): Fact => {
 function isPlain(condition: Condition): boolean {
   switch (condition.kind) {
     case 'fact':
-      return condition.test.kind === 'is' || condition.test.kind === 'in' || condition.test.kind === 'has' || condition.test.kind === 'only';
+      return (
+        condition.test.kind === 'is' ||
+        condition.test.kind === 'in' ||
+        condition.test.kind === 'has' ||
+        condition.test.kind === 'only'
+      );
     case 'derived':
     case 'at-least':
       return false;
@@ -48,7 +56,8 @@ function toCedar(condition: Condition): string {
     case 'fact': {
       const fact = `context.${name(condition.fact)}`;
       const { test } = condition;
-      if (test.kind === 'is') return `${fact} == ${typeof test.value === 'boolean' ? test.value : quote(test.value)}`;
+      if (test.kind === 'is')
+        return `${fact} == ${typeof test.value === 'boolean' ? test.value : quote(test.value)}`;
       if (test.kind === 'in') return `[${test.values.map(quote).join(', ')}].contains(${fact})`;
       if (test.kind === 'has') return `${fact}.containsAny([${test.values.map(quote).join(', ')}])`;
       if (test.kind === 'only') return `[${test.values.map(quote).join(', ')}].containsAll(${fact})`;
@@ -72,9 +81,12 @@ function toJsonRules(condition: Condition): JsonRule {
   switch (condition.kind) {
     case 'fact': {
       const { test } = condition;
-      const leaf = (operator: string, value: unknown): JsonRule => ({ all: [{ fact: name(condition.fact), operator, value }] });
+      const leaf = (operator: string, value: unknown): JsonRule => ({
+        all: [{ fact: name(condition.fact), operator, value }],
+      });
       if (test.kind === 'is') return leaf('equal', test.value);
-      if (test.kind === 'in' || test.kind === 'has' || test.kind === 'only') return leaf({ in: 'in', has: 'containsAny', only: 'containsOnly' }[test.kind], test.values);
+      if (test.kind === 'in' || test.kind === 'has' || test.kind === 'only')
+        return leaf({ in: 'in', has: 'containsAny', only: 'containsOnly' }[test.kind], test.values);
       throw new TypeError(test.kind);
     }
     case 'not':
@@ -94,7 +106,12 @@ function feature(facts: readonly Fact[], i: number): Readonly<Record<string, Fac
     facts.map((fact, k) => {
       const words = [...fact.values.keys()];
       const pick = (i * 7 + k * 13) % 11;
-      const value: FactValue = fact.type === 'bool' ? pick % 2 === 0 : fact.type === 'enum' ? (words[pick % words.length] ?? '') : words.filter((_, n) => (n * 5 + pick) % 9 === 0).sort();
+      const value: FactValue =
+        fact.type === 'bool'
+          ? pick % 2 === 0
+          : fact.type === 'enum'
+            ? (words[pick % words.length] ?? '')
+            : words.filter((_, n) => (n * 5 + pick) % 9 === 0).sort();
       return [fact.id, value];
     }),
   );
@@ -104,13 +121,24 @@ const FEATURES = 20;
 
 export const benchmark: Benchmark = {
   name: 'decide',
-  summary: 'the same conditions of the law on the same complete facts: reference interpreter, cedar-wasm, json-rules-engine',
+  summary:
+    'the same conditions of the law on the same complete facts: reference interpreter, cedar-wasm, json-rules-engine',
   run: async () => {
-    const rules = [...law.rules.values()].filter((rule): rule is Rule & { when: Condition } => rule.when !== undefined && isPlain(rule.when)).slice(0, 100);
+    const rules = [...law.rules.values()]
+      .filter((rule): rule is Rule & { when: Condition } => rule.when !== undefined && isPlain(rule.when))
+      .slice(0, 100);
     const facts = [...new Set(rules.flatMap((rule) => [...mentions(rule.when).facts]))].map(factOf);
     const features = Array.from({ length: FEATURES }, (_, i) => feature(facts, i));
     const vocabulary = { ...law.vocabulary, constraints: [] };
-    const known = features.map((one) => gather(vocabulary, law.jurisdictions, 'EU', Object.entries(one).map(([fact, value]) => ({ fact, value }))).knowledge);
+    const known = features.map(
+      (one) =>
+        gather(
+          vocabulary,
+          law.jurisdictions,
+          'EU',
+          Object.entries(one).map(([fact, value]) => ({ fact, value })),
+        ).knowledge,
+    );
     const day = [...law.rulebooks.values()].map(({ status }) => status.asOf)[0];
     if (day === undefined) throw new Error('no law');
 
@@ -118,27 +146,55 @@ export const benchmark: Benchmark = {
       const knowledge = known[i % FEATURES];
       if (knowledge === undefined) throw new RangeError();
       const interpreter = new Interpreter({ law, moment: { asOf: day, knownAt: day }, knowledge });
-      return rules.filter((rule) => interpreter.evaluate(rule.when) === 'true').map(({ id }) => id).sort().join();
+      return rules
+        .filter((rule) => interpreter.evaluate(rule.when) === 'true')
+        .map(({ id }) => id)
+        .sort()
+        .join();
     };
 
     const cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as Cedar;
-    const policies = Object.fromEntries(rules.map((rule) => [rule.id, `permit(principal, action, resource) when { ${toCedar(rule.when)} };`]));
+    const policies = Object.fromEntries(
+      rules.map((rule) => [rule.id, `permit(principal, action, resource) when { ${toCedar(rule.when)} };`]),
+    );
     const parsed = cedar.preparsePolicySet('law', { staticPolicies: policies });
     if (parsed.type !== 'success') throw new Error(JSON.stringify(parsed));
     const byCedar = (i: number): string => {
-      const context = Object.fromEntries(Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value]));
-      const answer = cedar.statefulIsAuthorized({ principal: { type: 'U', id: 'u' }, action: { type: 'Action', id: 'a' }, resource: { type: 'R', id: 'r' }, context, preparsedPolicySetId: 'law', entities: [] });
-      if (answer.response === undefined || answer.response.diagnostics.errors.length > 0) throw new Error(JSON.stringify(answer));
+      const context = Object.fromEntries(
+        Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value]),
+      );
+      const answer = cedar.statefulIsAuthorized({
+        principal: { type: 'U', id: 'u' },
+        action: { type: 'Action', id: 'a' },
+        resource: { type: 'R', id: 'r' },
+        context,
+        preparsedPolicySetId: 'law',
+        entities: [],
+      });
+      if (answer.response === undefined || answer.response.diagnostics.errors.length > 0)
+        throw new Error(JSON.stringify(answer));
       return [...answer.response.diagnostics.reason].sort().join();
     };
 
     const engine = new Engine();
-    engine.addOperator('containsAny', (have: string[], wanted: string[]) => wanted.some((word) => have.includes(word)));
-    engine.addOperator('containsOnly', (have: string[], allowed: string[]) => have.every((word) => allowed.includes(word)));
-    for (const rule of rules) engine.addRule({ conditions: toJsonRules(rule.when), event: { type: rule.id } });
+    engine.addOperator('containsAny', (have: string[], wanted: string[]) =>
+      wanted.some((word) => have.includes(word)),
+    );
+    engine.addOperator('containsOnly', (have: string[], allowed: string[]) =>
+      have.every((word) => allowed.includes(word)),
+    );
+    for (const rule of rules)
+      engine.addRule({ conditions: toJsonRules(rule.when), event: { type: rule.id } });
     const byEngine = async (i: number): Promise<string> => {
-      const { events } = await engine.run(Object.fromEntries(Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value])));
-      return events.map(({ type }) => type).sort().join();
+      const { events } = await engine.run(
+        Object.fromEntries(
+          Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value]),
+        ),
+      );
+      return events
+        .map(({ type }) => type)
+        .sort()
+        .join();
     };
 
     let held = 0;
@@ -151,9 +207,20 @@ export const benchmark: Benchmark = {
     console.error(`${rules.length} conditions, ${FEATURES} features, ${held} holding: all three agree`);
 
     let i = 0;
-    const comity = row(`reference interpreter, ${rules.length} conditions`, 'ms', await time(300, () => ours(i++)));
+    const comity = row(
+      `reference interpreter, ${rules.length} conditions`,
+      'ms',
+      await time(300, () => ours(i++)),
+    );
     const cedarRow = row('cedar-wasm, pre-parsed', 'ms', await time(100, () => byCedar(i++)));
     const engineRow = row('json-rules-engine', 'ms', await time(60, () => byEngine(i++)));
-    return [comity, ...[cedarRow, engineRow].map((peer) => ({ ...peer, ratio: peer.median / comity.median, peer: 'the time of the reference interpreter' }))];
+    return [
+      comity,
+      ...[cedarRow, engineRow].map((peer) => ({
+        ...peer,
+        ratio: peer.median / comity.median,
+        peer: 'the time of the reference interpreter',
+      })),
+    ];
   },
 };

@@ -9,11 +9,11 @@ export const benchmark: Benchmark = {
   name: 'law',
   summary: 'load and validate the whole of law/: from the files, and from the cache keyed by their digest',
   run: async () => {
-    process.env['XDG_CACHE_HOME'] = mkdtempSync(join(tmpdir(), 'comity-bench-'));
-    process.env['COMITY_CACHE'] = 'off';
+    process.env.XDG_CACHE_HOME = mkdtempSync(join(tmpdir(), 'comity-bench-'));
+    process.env.COMITY_CACHE = 'off';
     const { law, digest } = loadLaw();
     const cold = await time(15, () => loadLaw(), 0);
-    process.env['COMITY_CACHE'] = 'on';
+    process.env.COMITY_CACHE = 'on';
     loadLaw();
     if (loadLaw().digest !== digest) throw new Error('the cache gives another law');
     const cached = await time(30, () => loadLaw());

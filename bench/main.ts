@@ -11,7 +11,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
 const [name, ...flags] = process.argv.slice(2);
 const load = name === undefined || !Object.hasOwn(BENCHMARKS, name) ? undefined : BENCHMARKS[name];
 if (load === undefined) {
-  for (const [known, entry] of Object.entries(BENCHMARKS)) console.error(`${known.padEnd(12)}${(await entry()).benchmark.summary}`);
+  for (const [known, entry] of Object.entries(BENCHMARKS))
+    console.error(`${known.padEnd(12)}${(await entry()).benchmark.summary}`);
   console.error('\nusage: npm run bench -- <name> [--json]');
   process.exit(name === undefined || name === '--help' ? 0 : 2);
 }

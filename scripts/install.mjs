@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'node_modules', '.installed-lock');
-const want = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+const want = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
 const have = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
 
 if (have !== want) {
@@ -21,7 +23,9 @@ if (have !== want) {
       shell: process.platform === 'win32',
     });
   } catch {
-    console.error('error: `npm ci` failed\nhelp: check the network and that this npm may reach a package registry, then run the command again');
+    console.error(
+      'error: `npm ci` failed\nhelp: check the network and that this npm may reach a package registry, then run the command again',
+    );
     process.exit(2);
   }
   writeFileSync(stamp, want);

@@ -4,7 +4,25 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 /** Rooms in the order in which they may know each other: a room imports only from rooms listed before it. */
-const ROOMS = ['facts', 'rules', 'assess', 'kernel', 'solve', 'tlog', 'ledger', 'notices', 'marks', 'rights', 'guard', 'gateway', 'explain', 'documents', 'incidents', 'server', 'cli'];
+const ROOMS = [
+  'facts',
+  'rules',
+  'assess',
+  'kernel',
+  'solve',
+  'tlog',
+  'ledger',
+  'notices',
+  'marks',
+  'rights',
+  'guard',
+  'gateway',
+  'explain',
+  'documents',
+  'incidents',
+  'server',
+  'cli',
+];
 /** The law side and the log side do not know each other. */
 const LAW_SIDE = ['facts', 'rules', 'assess', 'kernel', 'solve'];
 const LOG_SIDE = ['tlog', 'ledger'];
@@ -13,25 +31,32 @@ const NODE_ONLY = ['rules/load.ts'];
 const BROWSER_ROOMS = ['facts', 'rules', 'tlog', 'notices'];
 
 const SRC = dirname(fileURLToPath(import.meta.url));
-const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s*'([^']+)'/g;
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((path) => path.replaceAll('\\', '/'))
   .filter((path) => path.endsWith('.ts') && path.includes('/'));
 const roomOf = (path: string): string => path.split('/')[0] ?? '';
-const importsOf = (path: string): readonly string[] => [...readFileSync(join(SRC, path), 'utf8').matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
-const inside = (path: string, target: string): string => relative(SRC, resolve(SRC, dirname(path), target)).replaceAll('\\', '/');
+const importsOf = (path: string): readonly string[] =>
+  [...readFileSync(join(SRC, path), 'utf8').matchAll(IMPORT)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? '',
+  );
+const inside = (path: string, target: string): string =>
+  relative(SRC, resolve(SRC, dirname(path), target)).replaceAll('\\', '/');
 const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.includes('/testdata/');
 
 /** What is wrong with an import, or undefined. */
-export function wrongImport(path: string, target: string): string | undefined {
+function wrongImport(path: string, target: string): string | undefined {
   if (!target.startsWith('.')) return undefined;
   const to = inside(path, target);
-  if (to.startsWith('..')) return to === '../package.json' ? undefined : `${path} reaches outside src/: ${target}`;
+  if (to.startsWith('..'))
+    return to === '../package.json' ? undefined : `${path} reaches outside src/: ${target}`;
   const [from, room] = [roomOf(path), roomOf(to)];
   if (room === from || (isTest(path) && !LOG_SIDE.includes(from))) return undefined;
   if (ROOMS.indexOf(room) > ROOMS.indexOf(from)) return `${path} imports from the later room ${room}/`;
-  if (LOG_SIDE.includes(from) && LAW_SIDE.includes(room)) return `${path} of the log side imports from the law side, ${room}/`;
+  if (LOG_SIDE.includes(from) && LAW_SIDE.includes(room))
+    return `${path} of the log side imports from the law side, ${room}/`;
   return undefined;
 }
 
@@ -41,7 +66,9 @@ describe('the layout', () => {
   });
 
   test('lets a room import only from rooms before it', () => {
-    expect(files.flatMap((path) => importsOf(path).flatMap((target) => wrongImport(path, target) ?? []))).toEqual([]);
+    expect(
+      files.flatMap((path) => importsOf(path).flatMap((target) => wrongImport(path, target) ?? [])),
+    ).toEqual([]);
   });
 
   test('would notice an import that points the wrong way', () => {
@@ -51,16 +78,24 @@ describe('the layout', () => {
   });
 
   test('keeps the pure rooms free of Node', () => {
-    const impure = files.filter((path) => BROWSER_ROOMS.includes(roomOf(path)) && !isTest(path) && !NODE_ONLY.includes(path)).filter((path) => importsOf(path).some((target) => target.startsWith('node:')));
+    const impure = files
+      .filter((path) => BROWSER_ROOMS.includes(roomOf(path)) && !isTest(path) && !NODE_ONLY.includes(path))
+      .filter((path) => importsOf(path).some((target) => target.startsWith('node:')));
     expect(impure).toEqual([]);
   });
 
   test('has no file whose name says nothing', () => {
-    expect(files.filter((path) => /(^|\/)(utils?|helpers?|common|misc|managers?)(\.|\/)/.test(path))).toEqual([]);
+    expect(files.filter((path) => /(^|\/)(utils?|helpers?|common|misc|managers?)(\.|\/)/.test(path))).toEqual(
+      [],
+    );
   });
 
   test('keeps countries out of the code: law is data', () => {
     const codes = /['"](EU|KR|CN|JP|GB|DE|FR|US-[A-Z]{2,3})['"]/;
-    expect(files.filter((path) => !isTest(path)).filter((path) => codes.test(readFileSync(join(SRC, path), 'utf8')))).toEqual([]);
+    expect(
+      files
+        .filter((path) => !isTest(path))
+        .filter((path) => codes.test(readFileSync(join(SRC, path), 'utf8'))),
+    ).toEqual([]);
   });
 });

@@ -21,20 +21,43 @@ interface Setup {
   readonly probe?: Probe;
 }
 
-function verdict(law: Law, { facts = {}, market = 'AA', asOf = '2026-11-25', controls = [], probe = FILE }: Setup = {}): MarketAssessment {
+function verdict(
+  law: Law,
+  { facts = {}, market = 'AA', asOf = '2026-11-25', controls = [], probe = FILE }: Setup = {},
+): MarketAssessment {
   const { knowledge } = gather(law.vocabulary, law.jurisdictions, market, stated(facts));
   const moment = { asOf: day(asOf), knownAt: day(asOf) };
-  return assess({ law, market, moment, knowledge, declared: new Map(controls.map((control) => [control.id, control])), probe, horizonMonths: 18 });
+  return assess({
+    law,
+    market,
+    moment,
+    knowledge,
+    declared: new Map(controls.map((control) => [control.id, control])),
+    probe,
+    horizonMonths: 18,
+  });
 }
 
-const rule = (id: string, rest: string, from = '2025-01-01'): string => `  - {id: ${id}, cite: § 1, effective: [{from: ${from}}], ${rest}}\n`;
+const rule = (id: string, rest: string, from = '2025-01-01'): string =>
+  `  - {id: ${id}, cite: § 1, effective: [{from: ${from}}], ${rest}}\n`;
 const act = (...rules: readonly string[]): Law => smallLaw({ 'aa/act': `rules:\n${rules.join('')}` });
 const DUTY = 'require: {control: LOG-02, retention: P6M}, owed_by: [maker]';
-const kept = (retention: string, evidence: readonly Omit<Evidence, 'at'>[] = [{ kind: 'document', ref: 'x.md' }]): DeclaredControl => ({ id: 'LOG-02', parameters: { retention }, evidence: evidence.map((one) => ({ ...one, at: AT })), at: AT });
+const kept = (
+  retention: string,
+  evidence: readonly Omit<Evidence, 'at'>[] = [{ kind: 'document', ref: 'x.md' }],
+): DeclaredControl => ({
+  id: 'LOG-02',
+  parameters: { retention },
+  evidence: evidence.map((one) => ({ ...one, at: AT })),
+  at: AT,
+});
 
 describe('the outcome', () => {
   test('a prohibition that holds is not allowed, whatever else is open', () => {
-    const law = act(rule('p', 'prohibit: it, when: {t.a: true}'), rule('q', 'prohibit: it, when: {t.c: true}'));
+    const law = act(
+      rule('p', 'prohibit: it, when: {t.a: true}'),
+      rule('q', 'prohibit: it, when: {t.c: true}'),
+    );
     expect(verdict(law, { facts: { 't.a': true } }).outcome).toBe('not-allowed');
   });
 
@@ -45,16 +68,21 @@ describe('the outcome', () => {
   });
 
   test('a market without a rulebook cannot be told, never allowed', () => {
-    expect(verdict(act(rule('p', 'prohibit: it, when: {t.a: true}')), { market: 'BB', facts: { 't.a': false } })).toMatchObject({ outcome: 'cannot-tell', reasons: [{ kind: 'no-rulebook' }] });
+    expect(
+      verdict(act(rule('p', 'prohibit: it, when: {t.a: true}')), { market: 'BB', facts: { 't.a': false } }),
+    ).toMatchObject({ outcome: 'cannot-tell', reasons: [{ kind: 'no-rulebook' }] });
   });
 
   test('a law that only proposes or recommends covers no market', () => {
-    const law = smallLaw({ 'aa/act': 'binding: false\nrules:\n' + rule('d', DUTY) });
+    const law = smallLaw({ 'aa/act': `binding: false\nrules:\n${rule('d', DUTY)}` });
     expect(verdict(law, { facts: { 'market.role': ['maker'] } }).reasons).toEqual([{ kind: 'no-rulebook' }]);
   });
 
   test('a duty of ours that is not covered makes it conditional', () => {
-    expect(verdict(act(rule('d', DUTY)), { facts: { 'market.role': ['maker'] } })).toMatchObject({ outcome: 'allowed-if', reasons: [{ kind: 'outstanding' }] });
+    expect(verdict(act(rule('d', DUTY)), { facts: { 'market.role': ['maker'] } })).toMatchObject({
+      outcome: 'allowed-if',
+      reasons: [{ kind: 'outstanding' }],
+    });
   });
 
   test('a duty of somebody else is shown as theirs and counts for nothing', () => {
@@ -68,18 +96,27 @@ describe('the outcome', () => {
   });
 
   test('a duty to try is shown and never outstanding', () => {
-    const { outcome, findings } = verdict(act(rule('d', `${DUTY}, force: effort`)), { facts: { 'market.role': ['maker'] } });
+    const { outcome, findings } = verdict(act(rule('d', `${DUTY}, force: effort`)), {
+      facts: { 'market.role': ['maker'] },
+    });
     expect(outcome).toBe('allowed');
     expect(findings).toMatchObject([{ weight: 'effort' }]);
   });
 
   test('a duty that hangs on a fact is undecided, not untold', () => {
-    expect(verdict(act(rule('d', `${DUTY}, when: {t.c: true}`)), { facts: { 'market.role': ['maker'] } })).toMatchObject({ outcome: 'allowed-if', reasons: [{ kind: 'undecided' }] });
+    expect(
+      verdict(act(rule('d', `${DUTY}, when: {t.c: true}`)), { facts: { 'market.role': ['maker'] } }),
+    ).toMatchObject({ outcome: 'allowed-if', reasons: [{ kind: 'undecided' }] });
   });
 
   test('a law of which nobody knows whether it applies cannot be told', () => {
-    const law = smallLaw({ 'aa/act': `scope: aa.act.applies\nrules:\n${rule('s', 'define: aa.act.applies, when: {t.c: true}')}${rule('d', DUTY)}` });
-    expect(verdict(law, { facts: { 'market.role': ['maker'] } })).toMatchObject({ outcome: 'cannot-tell', reasons: [{ kind: 'scope-open', open: ['t.c'] }] });
+    const law = smallLaw({
+      'aa/act': `scope: aa.act.applies\nrules:\n${rule('s', 'define: aa.act.applies, when: {t.c: true}')}${rule('d', DUTY)}`,
+    });
+    expect(verdict(law, { facts: { 'market.role': ['maker'] } })).toMatchObject({
+      outcome: 'cannot-tell',
+      reasons: [{ kind: 'scope-open', open: ['t.c'] }],
+    });
     expect(verdict(law, { facts: { 'market.role': ['maker'], 't.c': false } }).outcome).toBe('allowed');
   });
 
@@ -96,7 +133,10 @@ describe('the outcome', () => {
   });
 
   test('law of the country is law of its parts, law of the union is law of its members', () => {
-    const law = smallLaw({ 'aa/act': `rules:\n${rule('p', 'prohibit: it')}`, 'uu/act': `rules:\n${rule('p', 'prohibit: it')}` });
+    const law = smallLaw({
+      'aa/act': `rules:\n${rule('p', 'prohibit: it')}`,
+      'uu/act': `rules:\n${rule('p', 'prohibit: it')}`,
+    });
     expect(verdict(law, { market: 'AA-X' })).toMatchObject({ outcome: 'not-allowed', uncovered: ['AA-X'] });
     expect(verdict(law, { market: 'BB' }).outcome).toBe('not-allowed');
   });
@@ -105,7 +145,8 @@ describe('the outcome', () => {
 describe('evidence', () => {
   const law = act(rule('d', DUTY));
   const ours = { 'market.role': ['maker'] };
-  const outcomeWith = (controls: readonly DeclaredControl[], probe: Probe = FILE): MarketAssessment => verdict(law, { facts: ours, controls, probe });
+  const outcomeWith = (controls: readonly DeclaredControl[], probe: Probe = FILE): MarketAssessment =>
+    verdict(law, { facts: ours, controls, probe });
 
   test('that exists covers the duty', () => {
     expect(outcomeWith([kept('P6M')]).outcome).toBe('allowed');
@@ -114,10 +155,30 @@ describe('evidence', () => {
   test.each([
     ['is only declared', kept('P6M', []), FILE, /^$/],
     ['is not found', kept('P6M'), (() => ({ kind: 'absent' })) satisfies Probe, /not found/],
-    ['has another content than named', kept('P6M', [{ kind: 'document', ref: 'x.md', sha256: 'b'.repeat(64) }]), FILE, /SHA-256/],
-    ['expired today', kept('P6M', [{ kind: 'document', ref: 'x.md', expires: day('2026-11-25') }]), FILE, /expired/],
-    ['is dated tomorrow', kept('P6M', [{ kind: 'document', ref: 'x.md', on: day('2026-11-26') }]), FILE, /after the day/],
-    ['cannot be checked', kept('P6M', [{ kind: 'measured', ref: 'ledger:x' }]), (() => ({ kind: 'unchecked', why: 'no ledger' })) satisfies Probe, /no ledger/],
+    [
+      'has another content than named',
+      kept('P6M', [{ kind: 'document', ref: 'x.md', sha256: 'b'.repeat(64) }]),
+      FILE,
+      /SHA-256/,
+    ],
+    [
+      'expired today',
+      kept('P6M', [{ kind: 'document', ref: 'x.md', expires: day('2026-11-25') }]),
+      FILE,
+      /expired/,
+    ],
+    [
+      'is dated tomorrow',
+      kept('P6M', [{ kind: 'document', ref: 'x.md', on: day('2026-11-26') }]),
+      FILE,
+      /after the day/,
+    ],
+    [
+      'cannot be checked',
+      kept('P6M', [{ kind: 'measured', ref: 'ledger:x' }]),
+      (() => ({ kind: 'unchecked', why: 'no ledger' })) satisfies Probe,
+      /no ledger/,
+    ],
   ])('that %s does not', (_what, control, probe, remark) => {
     const { outcome, findings } = outcomeWith([control], probe);
     expect(outcome).toBe('allowed-if');
@@ -131,7 +192,10 @@ describe('evidence', () => {
   });
 
   test('with a weaker parameter shows the gap', () => {
-    expect(outcomeWith([kept('P3M')]).findings[0]?.coverage).toMatchObject({ covered: false, gaps: [{ parameter: 'retention', asked: 'P6M', inPlace: 'P3M' }] });
+    expect(outcomeWith([kept('P3M')]).findings[0]?.coverage).toMatchObject({
+      covered: false,
+      gaps: [{ parameter: 'retention', asked: 'P6M', inPlace: 'P3M' }],
+    });
   });
 
   test('with a stronger parameter covers', () => {
@@ -158,19 +222,37 @@ describe('what is coming', () => {
   });
 
   test('includes what a class that starts later brings with it', () => {
-    const law = act(rule('c', 'classify: grave', '2027-12-02'), rule('d', `${DUTY}, when: {aa.act.grave: true}`));
-    expect(verdict(law, { facts }).coming.map(({ rule: { id }, from }) => [id, from])).toEqual([['aa/act:c', '2027-12-02'], ['aa/act:d', '2027-12-02']]);
+    const law = act(
+      rule('c', 'classify: grave', '2027-12-02'),
+      rule('d', `${DUTY}, when: {aa.act.grave: true}`),
+    );
+    expect(verdict(law, { facts }).coming.map(({ rule: { id }, from }) => [id, from])).toEqual([
+      ['aa/act:c', '2027-12-02'],
+      ['aa/act:d', '2027-12-02'],
+    ]);
   });
 
   test('includes a prohibition whose exception ends', () => {
-    const law = act(rule('p', 'prohibit: it'), '  - {id: grace, cite: § 2, effective: [{from: 2025-01-01, to: 2026-12-02}], defeats: {rules: [p], word: until}}\n');
-    expect(verdict(law, { facts })).toMatchObject({ outcome: 'allowed', coming: [{ rule: { id: 'aa/act:p' }, from: '2026-12-02' }] });
+    const law = act(
+      rule('p', 'prohibit: it'),
+      '  - {id: grace, cite: § 2, effective: [{from: 2025-01-01, to: 2026-12-02}], defeats: {rules: [p], word: until}}\n',
+    );
+    expect(verdict(law, { facts })).toMatchObject({
+      outcome: 'allowed',
+      coming: [{ rule: { id: 'aa/act:p' }, from: '2026-12-02' }],
+    });
   });
 
   test('shows bills and stayed rules for what they are', () => {
-    const law = act('  - {id: b, cite: § 1, effective: [{from: 2025-01-01, state: bill}], prohibit: it}\n', '  - {id: s, cite: § 1, effective: [{from: 2025-01-01, state: stayed}], prohibit: it}\n');
+    const law = act(
+      '  - {id: b, cite: § 1, effective: [{from: 2025-01-01, state: bill}], prohibit: it}\n',
+      '  - {id: s, cite: § 1, effective: [{from: 2025-01-01, state: stayed}], prohibit: it}\n',
+    );
     expect(verdict(law, { facts })).toMatchObject({ outcome: 'allowed' });
-    expect(verdict(law, { facts }).coming.map(({ rule: { id }, kind }) => [id, kind])).toEqual([['aa/act:s', 'stayed'], ['aa/act:b', 'bill']]);
+    expect(verdict(law, { facts }).coming.map(({ rule: { id }, kind }) => [id, kind])).toEqual([
+      ['aa/act:s', 'stayed'],
+      ['aa/act:b', 'bill'],
+    ]);
   });
 });
 
@@ -178,7 +260,10 @@ test('learning a fact never turns an outcome that was told into another, unless 
   fc.assert(
     fc.property(randomRules, learning, (rules, { before, after }) => {
       const law = smallLaw({ 'aa/act': rulesBody(rules) });
-      const [earlier, later] = [verdict(law, { facts: before }).outcome, verdict(law, { facts: after }).outcome];
+      const [earlier, later] = [
+        verdict(law, { facts: before }).outcome,
+        verdict(law, { facts: after }).outcome,
+      ];
       if (earlier === 'not-allowed' || earlier === 'allowed') expect(later).toBe(earlier);
       if (earlier === 'allowed-if') expect(['allowed-if', 'allowed']).toContain(later);
     }),

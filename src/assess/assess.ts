@@ -2,12 +2,12 @@ import type { Day } from '../facts/date.ts';
 import { addMonths } from '../facts/date.ts';
 import type { Knowledge } from '../facts/knowledge.ts';
 import type { DeclaredControl } from '../facts/manifest.ts';
-import { or } from '../facts/truth.ts';
 import type { Truth } from '../facts/truth.ts';
+import { or } from '../facts/truth.ts';
 import { Interpreter } from '../rules/interpreter.ts';
 import type { Law } from '../rules/law.ts';
-import { openFacts, prove, reason as whyCondition, unsettled } from '../rules/proof.ts';
 import type { Proof } from '../rules/proof.ts';
+import { openFacts, prove, unsettled, reason as whyCondition } from '../rules/proof.ts';
 import type { Rule, Rulebook, State } from '../rules/rule.ts';
 import { isNorm } from '../rules/rule.ts';
 import type { Moment } from '../rules/time.ts';
@@ -41,28 +41,45 @@ export function assess(question: Question): MarketAssessment {
   const chain = law.jurisdictions.chain(market);
   const rulebooks = [...law.rulebooks.values()].filter((rulebook) => chain.includes(rulebook.jurisdiction));
   const interpreter = new Interpreter({ law, moment, knowledge });
-  const norms = rulebooks.flatMap((rulebook) => rulebook.rules.filter(isNorm).map((rule) => ({ rule, rulebook })));
-  const findings = norms.flatMap(({ rule, rulebook }) => findingOf(question, interpreter, rule, rulebook) ?? []);
+  const norms = rulebooks.flatMap((rulebook) =>
+    rulebook.rules.filter(isNorm).map((rule) => ({ rule, rulebook })),
+  );
+  const findings = norms.flatMap(
+    ({ rule, rulebook }) => findingOf(question, interpreter, rule, rulebook) ?? [],
+  );
   const covering = rulebooks.filter((rulebook) => rulebook.binding && rulebook.status.state !== 'bill');
-  const reasons = covering.length === 0 ? [{ kind: 'no-rulebook' } as const] : reasonsOf(interpreter, rulebooks, findings);
+  const reasons =
+    covering.length === 0 ? [{ kind: 'no-rulebook' } as const] : reasonsOf(interpreter, rulebooks, findings);
   return {
     market,
     outcome: outcomeOf(reasons),
     reasons,
     rulebooks,
-    uncovered: chain.filter((place) => law.jurisdictions.byId.get(place)?.kind !== 'union' && !covering.some((rulebook) => rulebook.jurisdiction === place)),
+    uncovered: chain.filter(
+      (place) =>
+        law.jurisdictions.byId.get(place)?.kind !== 'union' &&
+        !covering.some((rulebook) => rulebook.jurisdiction === place),
+    ),
     findings,
     coming: comingOf(question, norms, new Set(findings.map((finding) => finding.rule.id))),
   };
 }
 
-function findingOf(question: Question, interpreter: Interpreter, rule: Rule, rulebook: Rulebook): Finding | undefined {
+function findingOf(
+  question: Question,
+  interpreter: Interpreter,
+  rule: Rule,
+  rulebook: Rulebook,
+): Finding | undefined {
   const value = interpreter.holds(rule);
   if (value === 'false') return undefined;
   const proof = prove(interpreter, rule);
   const owed = owedBy(interpreter, rule, rulebook);
   const coverage = coverageOf(question, rule);
-  const doubts = value === 'unknown' ? unsettled(proof).map((doubt) => ({ rule: doubt.rule, why: doubt.ambiguous ?? '' })) : [];
+  const doubts =
+    value === 'unknown'
+      ? unsettled(proof).map((doubt) => ({ rule: doubt.rule, why: doubt.ambiguous ?? '' }))
+      : [];
   const open = value === 'unknown' ? [...openFacts(proof)].sort() : [];
   return {
     rule,
@@ -79,7 +96,9 @@ function findingOf(question: Question, interpreter: Interpreter, rule: Rule, rul
 }
 
 function isPerRequest(law: Law, open: readonly string[], doubts: number): boolean {
-  return doubts === 0 && open.length > 0 && open.every((id) => law.vocabulary.facts.get(id)?.scope === 'request');
+  return (
+    doubts === 0 && open.length > 0 && open.every((id) => law.vocabulary.facts.get(id)?.scope === 'request')
+  );
 }
 
 /** Whether one of the roles that owe the duty is ours. */
@@ -90,7 +109,9 @@ function owedBy(interpreter: Interpreter, rule: Rule, rulebook: Rulebook): Truth
 
 function weightOf(rule: Rule, rulebook: Rulebook, owed: Truth): Weight {
   const { kind } = rule.effect;
-  const duty = kind === 'require' || (kind === 'grant' && rule.effect.kind === 'grant' && rule.effect.control !== undefined);
+  const duty =
+    kind === 'require' ||
+    (kind === 'grant' && rule.effect.kind === 'grant' && rule.effect.control !== undefined);
   if (kind !== 'prohibit' && !duty) return 'shown';
   if (!rulebook.binding) return 'voluntary';
   if (rule.effort) return 'effort';
@@ -113,7 +134,11 @@ function coverageOf({ law, declared, moment, probe }: Question, rule: Rule): Cov
   return { control: control.id, strength, gaps, covered: suffices(strength, control) && gaps.length === 0 };
 }
 
-function reasonsOf(interpreter: Interpreter, rulebooks: readonly Rulebook[], findings: readonly Finding[]): readonly Reason[] {
+function reasonsOf(
+  interpreter: Interpreter,
+  rulebooks: readonly Rulebook[],
+  findings: readonly Finding[],
+): readonly Reason[] {
   const counting = findings.filter((finding) => finding.weight === 'counts');
   const scopes = rulebooks.flatMap((rulebook) => scopeOpen(interpreter, rulebook, counting) ?? []);
   const open = new Set(scopes.map((reason) => reason.rulebook.id));
@@ -125,14 +150,30 @@ function reasonsOf(interpreter: Interpreter, rulebooks: readonly Rulebook[], fin
 }
 
 /** A law of which nobody knows whether it applies, and which would ask something if it did. */
-function scopeOpen(interpreter: Interpreter, rulebook: Rulebook, counting: readonly Finding[]): Extract<Reason, { kind: 'scope-open' }> | undefined {
+function scopeOpen(
+  interpreter: Interpreter,
+  rulebook: Rulebook,
+  counting: readonly Finding[],
+): Extract<Reason, { kind: 'scope-open' }> | undefined {
   const { scope } = rulebook;
   if (scope === undefined || interpreter.concluded(scope) !== 'unknown') return undefined;
-  const waiting = counting.some((finding) => finding.rulebook.id === rulebook.id && finding.rule.scoped && finding.coverage?.covered !== true);
+  const waiting = counting.some(
+    (finding) =>
+      finding.rulebook.id === rulebook.id && finding.rule.scoped && finding.coverage?.covered !== true,
+  );
   if (!waiting) return undefined;
-  const why: Proof = { rule: '', truth: 'unknown', inForce: true, when: whyCondition(interpreter, { kind: 'derived', name: scope, is: true }), defeatedBy: [], overcame: [] };
+  const why: Proof = {
+    rule: '',
+    truth: 'unknown',
+    inForce: true,
+    when: whyCondition(interpreter, { kind: 'derived', name: scope, is: true }),
+    defeatedBy: [],
+    overcame: [],
+  };
   const facts = [...openFacts(why)].sort();
-  return isPerRequest(interpreter.situation.law, facts, 0) ? undefined : { kind: 'scope-open', rulebook, open: facts };
+  return isPerRequest(interpreter.situation.law, facts, 0)
+    ? undefined
+    : { kind: 'scope-open', rulebook, open: facts };
 }
 
 function prohibition(finding: Finding): Reason | undefined {
@@ -144,13 +185,16 @@ function prohibition(finding: Finding): Reason | undefined {
 function duty(finding: Finding): Reason | undefined {
   if (finding.coverage === undefined || finding.coverage.covered) return undefined;
   // A duty that some calls trigger must be in place before the first such call.
-  return finding.truth === 'true' || finding.perRequest ? { kind: 'outstanding', finding } : { kind: 'undecided', finding };
+  return finding.truth === 'true' || finding.perRequest
+    ? { kind: 'outstanding', finding }
+    : { kind: 'undecided', finding };
 }
 
 function outcomeOf(reasons: readonly Reason[]): Outcome {
   const kinds = new Set(reasons.map((reason) => reason.kind));
   if (kinds.has('prohibited')) return 'not-allowed';
-  if (kinds.has('no-rulebook') || kinds.has('prohibition-open') || kinds.has('scope-open')) return 'cannot-tell';
+  if (kinds.has('no-rulebook') || kinds.has('prohibition-open') || kinds.has('scope-open'))
+    return 'cannot-tell';
   return kinds.size > 0 ? 'allowed-if' : 'allowed';
 }
 
@@ -160,7 +204,11 @@ interface Norm {
 }
 
 /** What does not hold today: enacted law by its day, then bills and stayed rules as if they were in force. */
-function comingOf(question: Question, norms: readonly Norm[], holding: ReadonlySet<string>): readonly Coming[] {
+function comingOf(
+  question: Question,
+  norms: readonly Norm[],
+  holding: ReadonlySet<string>,
+): readonly Coming[] {
   const { law, moment, knowledge } = question;
   const until = addMonths(moment.asOf, question.horizonMonths);
   const waiting = norms.filter(({ rule }) => !holding.has(rule.id));
@@ -171,7 +219,12 @@ function comingOf(question: Question, norms: readonly Norm[], holding: ReadonlyS
       const value = later.holds(norm.rule);
       const seen = found.get(norm.rule.id);
       if (value === 'false' || seen?.truth === 'true' || seen?.truth === value) continue;
-      found.set(norm.rule.id, { ...describe(question, later, norm), truth: value, kind: 'enacted', from: day });
+      found.set(norm.rule.id, {
+        ...describe(question, later, norm),
+        truth: value,
+        kind: 'enacted',
+        from: day,
+      });
     }
   }
   for (const kind of ['stayed', 'bill'] as const) {
@@ -187,22 +240,40 @@ function comingOf(question: Question, norms: readonly Norm[], holding: ReadonlyS
 /** The rules whose dates can change a norm: the norms, and everything they depend on lies in the same law. */
 function relevant(law: Law, norms: readonly Norm[]): readonly Rule[] {
   const ids = new Set(norms.map(({ rulebook }) => rulebook.id));
-  return [...law.rulebooks.values()].filter((rulebook) => ids.has(rulebook.id)).flatMap((rulebook) => rulebook.rules);
+  return [...law.rulebooks.values()]
+    .filter((rulebook) => ids.has(rulebook.id))
+    .flatMap((rulebook) => rulebook.rules);
 }
 
 function pretended(question: Question, norm: Norm, kind: 'bill' | 'stayed'): Coming | undefined {
   const { law, moment, knowledge } = question;
-  const interval = intervalAt(norm.rule, moment) ?? schedule(norm.rule, moment.knownAt).find(({ from }) => from > moment.asOf);
+  const interval =
+    intervalAt(norm.rule, moment) ??
+    schedule(norm.rule, moment.knownAt).find(({ from }) => from > moment.asOf);
   if (interval?.state !== kind) return undefined;
-  const asOf = interval.from > moment.asOf ? interval.from : moment.asOf;
-  const interpreter = new Interpreter({ law, moment: { ...moment, asOf }, knowledge, pretend: new Set<State>([kind]) });
+  const asOf = Math.max(interval.from, moment.asOf);
+  const interpreter = new Interpreter({
+    law,
+    moment: { ...moment, asOf },
+    knowledge,
+    pretend: new Set<State>([kind]),
+  });
   const value = interpreter.holds(norm.rule);
   if (value === 'false') return undefined;
   const from: Day | undefined = interval.from > moment.asOf ? interval.from : undefined;
-  return { ...describe(question, interpreter, norm), truth: value, kind, ...(from === undefined ? {} : { from }) };
+  return {
+    ...describe(question, interpreter, norm),
+    truth: value,
+    kind,
+    ...(from === undefined ? {} : { from }),
+  };
 }
 
-function describe(question: Question, interpreter: Interpreter, { rule, rulebook }: Norm): Omit<Coming, 'truth' | 'kind' | 'from'> {
+function describe(
+  question: Question,
+  interpreter: Interpreter,
+  { rule, rulebook }: Norm,
+): Omit<Coming, 'truth' | 'kind' | 'from'> {
   const coverage = coverageOf(question, rule);
   return {
     rule,

@@ -1,6 +1,6 @@
+import type { ParameterValue } from '../facts/control.ts';
 import type { Day } from '../facts/date.ts';
 import type { Fact } from '../facts/vocabulary.ts';
-import type { ParameterValue } from '../facts/control.ts';
 import type { Proof } from '../rules/proof.ts';
 import type { Rule, Rulebook } from '../rules/rule.ts';
 import type { Strength } from './evidence.ts';
@@ -33,7 +33,11 @@ export interface Coverage {
   readonly control: string;
   readonly strength: Strength;
   /** Parameters that are weaker than asked, or not stated. */
-  readonly gaps: readonly { readonly parameter: string; readonly asked: ParameterValue; readonly inPlace?: ParameterValue }[];
+  readonly gaps: readonly {
+    readonly parameter: string;
+    readonly asked: ParameterValue;
+    readonly inPlace?: ParameterValue;
+  }[];
   readonly covered: boolean;
 }
 

@@ -1,3 +1,5 @@
+import type { ParameterValues } from '../facts/control.ts';
+import { readParameterValues } from '../facts/control.ts';
 import type { Day } from '../facts/date.ts';
 import type { Statement } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
@@ -5,17 +7,15 @@ import type { Position, Problem } from '../facts/problem.ts';
 import { throwIfAny } from '../facts/problem.ts';
 import { Reader } from '../facts/reader.ts';
 import type { MapNode, SourceNode } from '../facts/source.ts';
-import { didYouMean } from '../facts/suggest.ts';
 import { readFactValue } from '../facts/statement.ts';
-import type { ParameterValues } from '../facts/control.ts';
-import { readParameterValues } from '../facts/control.ts';
+import { didYouMean } from '../facts/suggest.ts';
 import { Interpreter } from '../rules/interpreter.ts';
 import type { Law } from '../rules/law.ts';
 import type { Confidence } from '../rules/rule.ts';
 import { CONFIDENCES, matches } from '../rules/rule.ts';
 import { assess, DEFAULT_HORIZON_MONTHS } from './assess.ts';
-import { OUTCOMES } from './assessment.ts';
 import type { MarketAssessment, Outcome } from './assessment.ts';
+import { OUTCOMES } from './assessment.ts';
 import { meets } from './demand.ts';
 
 /** A worked example: the tests of the law, readable by a lawyer. */
@@ -46,8 +46,28 @@ export interface Expectations {
   readonly theirs: readonly string[];
 }
 
-const CASE_KEYS = ['id', 'title', 'market', 'as_of', 'known_at', 'source', 'confidence', 'note', 'facts', 'expect'] as const;
-const EXPECT_KEYS = ['outcome', 'fires', 'not_fires', 'undecided', 'coming', 'open', 'controls', 'theirs'] as const;
+const CASE_KEYS = [
+  'id',
+  'title',
+  'market',
+  'as_of',
+  'known_at',
+  'source',
+  'confidence',
+  'note',
+  'facts',
+  'expect',
+] as const;
+const EXPECT_KEYS = [
+  'outcome',
+  'fires',
+  'not_fires',
+  'undecided',
+  'coming',
+  'open',
+  'controls',
+  'theirs',
+] as const;
 
 /**
  * Reads files of cases against the law they test.
@@ -59,7 +79,9 @@ export function readCases(files: readonly SourceNode[], law: Law): readonly Case
   const seen = new Map<string, Position>();
   const cases = files.flatMap((file) => {
     const top = reader.map(file, 'a file of cases', ['cases']);
-    return reader.list(top && reader.need(top, 'cases', 'a file of cases'), '`cases`').flatMap((node) => readCase(reader, node, law) ?? []);
+    return reader
+      .list(top && reader.need(top, 'cases', 'a file of cases'), '`cases`')
+      .flatMap((node) => readCase(reader, node, law) ?? []);
   });
   for (const one of cases) {
     if (seen.has(one.id)) reader.report('duplicate', `two cases are called \`${one.id}\``, one.at);
@@ -74,16 +96,30 @@ function readCase(reader: Reader, node: SourceNode, law: Law): Case | undefined 
   if (map === undefined) return undefined;
   const id = reader.text(reader.need(map, 'id', 'a case'), '`id`');
   const title = reader.text(reader.need(map, 'title', 'a case'), '`title`');
-  const market = reader.oneOf(reader.need(map, 'market', 'a case'), 'market', [...law.jurisdictions.byId.keys()]);
+  const market = reader.oneOf(reader.need(map, 'market', 'a case'), 'market', [
+    ...law.jurisdictions.byId.keys(),
+  ]);
   const asOf = reader.day(reader.need(map, 'as_of', 'a case'), '`as_of`');
   const knownAt = reader.day(reader.entry(map, 'known_at')?.value, '`known_at`');
   const source = reader.text(reader.entry(map, 'source')?.value, '`source`') ?? '';
-  const confidence = reader.oneOf(reader.entry(map, 'confidence')?.value, 'confidence', CONFIDENCES) ?? 'medium';
+  const confidence =
+    reader.oneOf(reader.entry(map, 'confidence')?.value, 'confidence', CONFIDENCES) ?? 'medium';
   const statements = readStatements(reader, reader.need(map, 'facts', 'a case'), law);
   const expectNode = reader.need(map, 'expect', 'a case');
   const expect = expectNode && readExpectations(reader, expectNode, law);
   if (!id || !title || !market || !asOf || !expect) return undefined;
-  return { id, title, market, asOf, ...(knownAt === undefined ? {} : { knownAt }), source, confidence, statements, expect, at: map.at };
+  return {
+    id,
+    title,
+    market,
+    asOf,
+    ...(knownAt === undefined ? {} : { knownAt }),
+    source,
+    confidence,
+    statements,
+    expect,
+    at: map.at,
+  };
 }
 
 function readStatements(reader: Reader, node: SourceNode | undefined, law: Law): readonly Statement[] {
@@ -91,7 +127,15 @@ function readStatements(reader: Reader, node: SourceNode | undefined, law: Law):
   if (node.kind !== 'map') return reader.report('wrong-type', '`facts` must be a map', node.at) ?? [];
   return node.entries.flatMap(({ key, value, keyAt }) => {
     const fact = law.vocabulary.facts.get(key);
-    if (fact === undefined) return reader.report('unknown-fact', `unknown fact \`${key}\``, keyAt, didYouMean(key, [...law.vocabulary.facts.keys()])) ?? [];
+    if (fact === undefined)
+      return (
+        reader.report(
+          'unknown-fact',
+          `unknown fact \`${key}\``,
+          keyAt,
+          didYouMean(key, [...law.vocabulary.facts.keys()]),
+        ) ?? []
+      );
     const read = readFactValue(reader, value, fact);
     return read === undefined ? [] : [{ fact: key, value: read, at: value.at }];
   });
@@ -101,9 +145,31 @@ function readExpectations(reader: Reader, node: SourceNode, law: Law): Expectati
   const map = reader.map(node, '`expect`', EXPECT_KEYS);
   if (map === undefined) return undefined;
   const outcome = reader.oneOf(reader.entry(map, 'outcome')?.value, 'outcome', OUTCOMES);
-  const rules = (key: (typeof EXPECT_KEYS)[number]): readonly string[] => named(reader, map, key, (name) => [...law.rules.keys()].some((id) => matches(name, id)), [...law.rules.keys()], 'rule');
-  const open = named(reader, map, 'open', (name) => law.vocabulary.facts.has(name), [...law.vocabulary.facts.keys()], 'fact');
-  const theirs = named(reader, map, 'theirs', (name) => law.controls.has(name), [...law.controls.keys()], 'control');
+  const rules = (key: (typeof EXPECT_KEYS)[number]): readonly string[] =>
+    named(
+      reader,
+      map,
+      key,
+      (name) => [...law.rules.keys()].some((id) => matches(name, id)),
+      [...law.rules.keys()],
+      'rule',
+    );
+  const open = named(
+    reader,
+    map,
+    'open',
+    (name) => law.vocabulary.facts.has(name),
+    [...law.vocabulary.facts.keys()],
+    'fact',
+  );
+  const theirs = named(
+    reader,
+    map,
+    'theirs',
+    (name) => law.controls.has(name),
+    [...law.controls.keys()],
+    'control',
+  );
   return {
     ...(outcome === undefined ? {} : { outcome }),
     fires: rules('fires'),
@@ -116,16 +182,30 @@ function readExpectations(reader: Reader, node: SourceNode, law: Law): Expectati
   };
 }
 
-function named(reader: Reader, map: MapNode, key: string, exists: (name: string) => boolean, known: readonly string[], what: string): readonly string[] {
+function named(
+  reader: Reader,
+  map: MapNode,
+  key: string,
+  exists: (name: string) => boolean,
+  known: readonly string[],
+  what: string,
+): readonly string[] {
   return reader.list(reader.entry(map, key)?.value, `\`${key}\``).flatMap((item) => {
     const name = reader.text(item, `a ${what}`);
     if (name === undefined) return [];
-    if (!exists(name)) return reader.report('unknown-name', `unknown ${what} \`${name}\``, item.at, didYouMean(name, known)) ?? [];
+    if (!exists(name))
+      return (
+        reader.report('unknown-name', `unknown ${what} \`${name}\``, item.at, didYouMean(name, known)) ?? []
+      );
     return [name];
   });
 }
 
-function readExpectedControls(reader: Reader, node: SourceNode | undefined, law: Law): ReadonlyMap<string, ParameterValues> {
+function readExpectedControls(
+  reader: Reader,
+  node: SourceNode | undefined,
+  law: Law,
+): ReadonlyMap<string, ParameterValues> {
   const controls = new Map<string, ParameterValues>();
   if (node === undefined) return controls;
   if (node.kind !== 'map') {
@@ -134,7 +214,13 @@ function readExpectedControls(reader: Reader, node: SourceNode | undefined, law:
   }
   for (const { key, value, keyAt } of node.entries) {
     const control = law.controls.get(key);
-    if (control === undefined) reader.report('unknown-name', `unknown control \`${key}\``, keyAt, didYouMean(key, [...law.controls.keys()]));
+    if (control === undefined)
+      reader.report(
+        'unknown-name',
+        `unknown control \`${key}\``,
+        keyAt,
+        didYouMean(key, [...law.controls.keys()]),
+      );
     else controls.set(key, value.kind === 'map' ? readParameterValues(reader, value.entries, control) : {});
   }
   return controls;
@@ -154,31 +240,56 @@ export function runCase(law: Law, one: Case): CaseResult {
   const moment = { asOf: one.asOf, knownAt: one.knownAt ?? one.asOf };
   const { knowledge, problems } = gather(law.vocabulary, law.jurisdictions, one.market, one.statements);
   const interpreter = new Interpreter({ law, moment, knowledge });
-  const assessment = assess({ law, market: one.market, moment, knowledge, declared: new Map(), probe: () => ({ kind: 'absent' }), horizonMonths: DEFAULT_HORIZON_MONTHS });
+  const assessment = assess({
+    law,
+    market: one.market,
+    moment,
+    knowledge,
+    declared: new Map(),
+    probe: () => ({ kind: 'absent' }),
+    horizonMonths: DEFAULT_HORIZON_MONTHS,
+  });
   const applicable = assessment.rulebooks.flatMap((rulebook) => rulebook.rules);
   const valued = new Map(applicable.map((rule) => [rule.id, interpreter.holds(rule)]));
   return {
     case: one,
-    failures: [...problems.map((problem: Problem) => `the facts contradict each other: ${problem.message}`), ...compare(law, one.expect, valued, assessment)],
+    failures: [
+      ...problems.map((problem: Problem) => `the facts contradict each other: ${problem.message}`),
+      ...compare(law, one.expect, valued, assessment),
+    ],
     held: new Set([...valued].filter(([, value]) => value === 'true').map(([id]) => id)),
     failed: new Set([...valued].filter(([, value]) => value === 'false').map(([id]) => id)),
   };
 }
 
-function compare(law: Law, expect: Expectations, valued: ReadonlyMap<string, string>, assessment: MarketAssessment): readonly string[] {
+function compare(
+  law: Law,
+  expect: Expectations,
+  valued: ReadonlyMap<string, string>,
+  assessment: MarketAssessment,
+): readonly string[] {
   const failures: string[] = [];
   if (expect.outcome !== undefined && expect.outcome !== assessment.outcome) {
     const reasons = assessment.reasons.slice(0, 4).map(briefly).join('; ');
-    failures.push(`outcome is ${assessment.outcome}, expected ${expect.outcome}${reasons === '' ? '' : ` (${reasons})`}`);
+    failures.push(
+      `outcome is ${assessment.outcome}, expected ${expect.outcome}${reasons === '' ? '' : ` (${reasons})`}`,
+    );
   }
-  const group = (pattern: string): readonly (readonly [string, string])[] => [...valued].filter(([id]) => matches(pattern, id));
-  for (const pattern of expect.fires) if (!group(pattern).some(([, value]) => value === 'true')) failures.push(`${pattern} should hold; it is ${describe(group(pattern))}`);
-  for (const pattern of expect.undecided) if (!group(pattern).some(([, value]) => value === 'unknown')) failures.push(`${pattern} should be undecided; it is ${describe(group(pattern))}`);
+  const group = (pattern: string): readonly (readonly [string, string])[] =>
+    [...valued].filter(([id]) => matches(pattern, id));
+  for (const pattern of expect.fires)
+    if (!group(pattern).some(([, value]) => value === 'true'))
+      failures.push(`${pattern} should hold; it is ${describe(group(pattern))}`);
+  for (const pattern of expect.undecided)
+    if (!group(pattern).some(([, value]) => value === 'unknown'))
+      failures.push(`${pattern} should be undecided; it is ${describe(group(pattern))}`);
   for (const pattern of expect.notFires) {
-    for (const [id, value] of group(pattern)) if (value !== 'false') failures.push(`${id} should not hold; it is ${value}`);
+    for (const [id, value] of group(pattern))
+      if (value !== 'false') failures.push(`${id} should not hold; it is ${value}`);
   }
   const coming = assessment.coming.filter(({ truth }) => truth === 'true').map(({ rule }) => rule.id);
-  for (const pattern of expect.coming) if (!coming.some((id) => matches(pattern, id))) failures.push(`${pattern} should be coming`);
+  for (const pattern of expect.coming)
+    if (!coming.some((id) => matches(pattern, id))) failures.push(`${pattern} should be coming`);
   const open = new Set(assessment.findings.flatMap((finding) => finding.open));
   for (const fact of expect.open) if (!open.has(fact)) failures.push(`${fact} should be open`);
   failures.push(...compareControls(law, expect, assessment));
@@ -187,22 +298,31 @@ function compare(law: Law, expect: Expectations, valued: ReadonlyMap<string, str
 
 function compareControls(law: Law, expect: Expectations, assessment: MarketAssessment): readonly string[] {
   const failures: string[] = [];
-  const duties = assessment.findings.filter((finding) => finding.truth === 'true' && finding.coverage !== undefined);
+  const duties = assessment.findings.filter(
+    (finding) => finding.truth === 'true' && finding.coverage !== undefined,
+  );
   for (const [id, parameters] of expect.controls) {
     const ours = duties.filter((finding) => finding.weight === 'counts' && finding.coverage?.control === id);
     if (ours.length === 0) failures.push(`${id} should be a duty of ours`);
     for (const [name, wanted] of Object.entries(parameters)) {
       const parameter = law.controls.get(id)?.parameters.get(name);
       const asked = ours.flatMap(({ rule }) => {
-        const value = rule.effect.kind === 'require' || rule.effect.kind === 'grant' ? rule.effect.parameters[name] : undefined;
+        const value =
+          rule.effect.kind === 'require' || rule.effect.kind === 'grant'
+            ? rule.effect.parameters[name]
+            : undefined;
         return value === undefined ? [] : [value];
       });
       const reached = parameter !== undefined && asked.some((value) => meets(parameter, value, wanted));
-      if (ours.length > 0 && !reached) failures.push(`${id} should ask for ${name}: ${String(wanted)}; it asks for ${asked.length === 0 ? 'nothing of it' : asked.map(String).join(', ')}`);
+      if (ours.length > 0 && !reached)
+        failures.push(
+          `${id} should ask for ${name}: ${String(wanted)}; it asks for ${asked.length === 0 ? 'nothing of it' : asked.map(String).join(', ')}`,
+        );
     }
   }
   for (const id of expect.theirs) {
-    if (!duties.some((finding) => finding.weight === 'theirs' && finding.coverage?.control === id)) failures.push(`${id} should be a duty of somebody else`);
+    if (!duties.some((finding) => finding.weight === 'theirs' && finding.coverage?.control === id))
+      failures.push(`${id} should be a duty of somebody else`);
   }
   return failures;
 }

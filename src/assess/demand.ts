@@ -1,6 +1,6 @@
+import type { Parameter, ParameterValue } from '../facts/control.ts';
 import type { Duration } from '../facts/duration.ts';
 import { formatDuration, minutesOf } from '../facts/duration.ts';
-import type { Parameter, ParameterValue } from '../facts/control.ts';
 
 /** True when what is in place is at least what is asked, in the direction in which demands of this parameter grow. */
 export function meets(parameter: Parameter, inPlace: ParameterValue, asked: ParameterValue): boolean {

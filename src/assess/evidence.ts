@@ -1,7 +1,7 @@
-import type { Day } from '../facts/date.ts';
-import type { DeclaredControl, Evidence } from '../facts/manifest.ts';
 import type { Control, Rung } from '../facts/control.ts';
 import { RUNGS } from '../facts/control.ts';
+import type { Day } from '../facts/date.ts';
+import type { DeclaredControl, Evidence } from '../facts/manifest.ts';
 
 /** What can be checked about the thing that a piece of evidence refers to. */
 export type Probed =
@@ -32,14 +32,26 @@ export function compareRungs(a: Rung, b: Rung): number {
 export function strengthOf(declared: DeclaredControl | undefined, asOf: Day, probe: Probe): Strength {
   if (declared === undefined) return { rung: 'none', remarks: [] };
   const judged = declared.evidence.map((evidence) => judge(evidence, asOf, probe));
-  const best = judged.reduce<Rung>((rung, other) => (compareRungs(other.rung, rung) > 0 ? other.rung : rung), 'declared');
+  const best = judged.reduce<Rung>(
+    (rung, other) => (compareRungs(other.rung, rung) > 0 ? other.rung : rung),
+    'declared',
+  );
   return { rung: best, remarks: judged.flatMap((one) => one.remark ?? []) };
 }
 
-function judge(evidence: Evidence, asOf: Day, probe: Probe): { readonly rung: Rung; readonly remark?: string } {
-  const weak = (remark: string): { readonly rung: Rung; readonly remark: string } => ({ rung: 'declared', remark: `${evidence.ref}: ${remark}` });
-  if (evidence.expires !== undefined && evidence.expires <= asOf) return weak(`expired on ${evidence.expires}`);
-  if (evidence.on !== undefined && evidence.on > asOf) return weak(`dated ${evidence.on}, after the day of the check`);
+function judge(
+  evidence: Evidence,
+  asOf: Day,
+  probe: Probe,
+): { readonly rung: Rung; readonly remark?: string } {
+  const weak = (remark: string): { readonly rung: Rung; readonly remark: string } => ({
+    rung: 'declared',
+    remark: `${evidence.ref}: ${remark}`,
+  });
+  if (evidence.expires !== undefined && evidence.expires <= asOf)
+    return weak(`expired on ${evidence.expires}`);
+  if (evidence.on !== undefined && evidence.on > asOf)
+    return weak(`dated ${evidence.on}, after the day of the check`);
   const found = probe(evidence);
   switch (found.kind) {
     case 'absent':
@@ -47,7 +59,8 @@ function judge(evidence: Evidence, asOf: Day, probe: Probe): { readonly rung: Ru
     case 'unchecked':
       return weak(found.why);
     case 'file':
-      if (evidence.sha256 !== undefined && evidence.sha256 !== found.sha256) return weak('its content is not the one named (SHA-256 differs)');
+      if (evidence.sha256 !== undefined && evidence.sha256 !== found.sha256)
+        return weak('its content is not the one named (SHA-256 differs)');
       // A file is a file: without a key or a ledger it proves no measurement and no signature.
       return { rung: evidence.kind === 'test' ? 'tested' : 'documented' };
   }

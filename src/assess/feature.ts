@@ -28,7 +28,15 @@ export function assessFeature(law: Law, manifest: Manifest, options: FeatureOpti
   const { moment, probe } = options;
   const markets = (options.markets ?? manifest.markets).map((market) => {
     const { knowledge } = gather(law.vocabulary, law.jurisdictions, market, manifest.statements(market));
-    return assess({ law, market, moment, knowledge, declared: manifest.controls, probe, horizonMonths: options.horizonMonths ?? DEFAULT_HORIZON_MONTHS });
+    return assess({
+      law,
+      market,
+      moment,
+      knowledge,
+      declared: manifest.controls,
+      probe,
+      horizonMonths: options.horizonMonths ?? DEFAULT_HORIZON_MONTHS,
+    });
   });
   return { manifest, moment, markets, open: rankOpenFacts(law, markets) };
 }
@@ -53,13 +61,20 @@ function waiting(assessment: MarketAssessment): readonly (readonly string[])[] {
  * cost to answer. Facts that only a single call knows are no questions for a team.
  */
 function rankOpenFacts(law: Law, markets: readonly MarketAssessment[]): readonly OpenFact[] {
-  const found = new Map<string, { readonly markets: Set<string>; readonly blocked: Set<string>; findings: number }>();
+  const found = new Map<
+    string,
+    { readonly markets: Set<string>; readonly blocked: Set<string>; findings: number }
+  >();
   for (const assessment of markets) {
     for (const facts of waiting(assessment)) {
       for (const open of facts) {
         // What is computed from places is asked for as the places.
         const id = law.vocabulary.facts.get(open)?.derive?.from ?? open;
-        const entry = found.get(id) ?? { markets: new Set<string>(), blocked: new Set<string>(), findings: 0 };
+        const entry = found.get(id) ?? {
+          markets: new Set<string>(),
+          blocked: new Set<string>(),
+          findings: 0,
+        };
         entry.markets.add(assessment.market);
         if (assessment.outcome === 'cannot-tell') entry.blocked.add(assessment.market);
         entry.findings += 1;
@@ -72,9 +87,13 @@ function rankOpenFacts(law: Law, markets: readonly MarketAssessment[]): readonly
       const fact = law.vocabulary.facts.get(id);
       return fact === undefined || fact.scope === 'request' ? [] : [{ fact, entry }];
     })
-    .toSorted((a, b) =>
-      b.entry.blocked.size - a.entry.blocked.size || b.entry.markets.size - a.entry.markets.size ||
-      b.entry.findings / b.fact.cost - a.entry.findings / a.fact.cost || (a.fact.id < b.fact.id ? -1 : 1))
+    .toSorted(
+      (a, b) =>
+        b.entry.blocked.size - a.entry.blocked.size ||
+        b.entry.markets.size - a.entry.markets.size ||
+        b.entry.findings / b.fact.cost - a.entry.findings / a.fact.cost ||
+        (a.fact.id < b.fact.id ? -1 : 1),
+    )
     .map(({ fact, entry }) => ({ fact, markets: [...entry.markets].sort(), findings: entry.findings }));
 }
 

@@ -12,36 +12,67 @@ import { casesSchema } from './schema.ts';
 
 const { law } = loadLaw();
 const yaml = (folder: string): readonly string[] =>
-  readdirSync(join(BUNDLED_LAW, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name)).sort();
-const parse = (file: string): ReturnType<typeof parseSource> => parseSource(readFileSync(join(BUNDLED_LAW, file), 'utf8'), `law/${file}`);
+  readdirSync(join(BUNDLED_LAW, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => join(folder, name))
+    .sort();
+const parse = (file: string): ReturnType<typeof parseSource> =>
+  parseSource(readFileSync(join(BUNDLED_LAW, file), 'utf8'), `law/${file}`);
 
 const results = readCases(yaml('cases').map(parse), law).map((one) => runCase(law, one));
 
 describe('the law of the world', () => {
   test('passes every worked case', () => {
-    expect(results.filter(({ failures }) => failures.length > 0).map(({ case: { id }, failures }) => `${id}: ${failures.join('; ')}`)).toEqual([]);
+    expect(
+      results
+        .filter(({ failures }) => failures.length > 0)
+        .map(({ case: { id }, failures }) => `${id}: ${failures.join('; ')}`),
+    ).toEqual([]);
     expect(results.length).toBeGreaterThan(100);
   });
 
   test('is clean under lint, on the day of its last status', () => {
-    const latest = [...law.rulebooks.values()].map(({ status }) => status.asOf).sort().at(-1) ?? parseDay('2026-11-23');
+    const latest =
+      [...law.rulebooks.values()]
+        .map(({ status }) => status.asOf)
+        .sort()
+        .at(-1) ?? parseDay('2026-11-23');
     if (latest === undefined) throw new RangeError('no rulebook');
-    expect(lintLaw(law, results, latest).filter(({ severity }) => severity === 'warning').map(({ message }) => message)).toEqual([]);
+    expect(
+      lintLaw(law, results, latest)
+        .filter(({ severity }) => severity === 'warning')
+        .map(({ message }) => message),
+    ).toEqual([]);
   });
 
   test('is valid under the schemas that editors use', () => {
     const ajv = new Ajv.default({ strict: false, allErrors: true });
-    const schemas = { rulebook: ajv.compile(rulebookSchema(law)), facts: ajv.compile(factsSchema(law)), controls: ajv.compile(controlsSchema()), jurisdictions: ajv.compile(jurisdictionsSchema()), cases: ajv.compile(casesSchema(law)) };
+    const schemas = {
+      rulebook: ajv.compile(rulebookSchema(law)),
+      facts: ajv.compile(factsSchema(law)),
+      controls: ajv.compile(controlsSchema()),
+      jurisdictions: ajv.compile(jurisdictionsSchema()),
+      cases: ajv.compile(casesSchema(law)),
+    };
     const invalid = yaml('.').flatMap((file) => {
       const folder = file.split('/')[0] ?? '';
-      const kind = file === 'jurisdictions.yaml' ? 'jurisdictions' : folder === 'facts' || folder === 'controls' || folder === 'cases' ? folder : 'rulebook';
+      const kind =
+        file === 'jurisdictions.yaml'
+          ? 'jurisdictions'
+          : folder === 'facts' || folder === 'controls' || folder === 'cases'
+            ? folder
+            : 'rulebook';
       const validate = schemas[kind];
-      return validate(toPlain(parse(file))) ? [] : [`${file}: ${JSON.stringify(validate.errors?.slice(0, 2))}`];
+      return validate(toPlain(parse(file)))
+        ? []
+        : [`${file}: ${JSON.stringify(validate.errors?.slice(0, 2))}`];
     });
     expect(invalid).toEqual([]);
   });
 
   test('cites an address for every rule', () => {
-    expect([...law.rules.values()].filter(({ source }) => !/^https?:\/\//.test(source.url)).map(({ id }) => id)).toEqual([]);
+    expect(
+      [...law.rules.values()].filter(({ source }) => !/^https?:\/\//.test(source.url)).map(({ id }) => id),
+    ).toEqual([]);
   });
 });

@@ -17,7 +17,9 @@ export interface Mutant {
  * itself moved from inside to outside. If no case notices, nothing in the cases shows what the leaf is for.
  */
 export function mutantsOf(rule: Rule): readonly Mutant[] {
-  return rule.when === undefined ? [] : variants(rule.when).map(({ condition, what }) => ({ rule: { ...rule, when: condition }, what }));
+  return rule.when === undefined
+    ? []
+    : variants(rule.when).map(({ condition, what }) => ({ rule: { ...rule, when: condition }, what }));
 }
 
 interface Variant {
@@ -34,10 +36,19 @@ function variants(condition: Condition): readonly Variant[] {
       return [negated, ...boundary(condition)];
     }
     case 'not':
-      return variants(condition.of).map((variant) => ({ ...variant, condition: { kind: 'not', of: variant.condition } }));
+      return variants(condition.of).map((variant) => ({
+        ...variant,
+        condition: { kind: 'not', of: variant.condition },
+      }));
     default:
       return condition.of.flatMap((child, i) =>
-        variants(child).map((variant) => ({ ...variant, condition: { ...condition, of: condition.of.map((other, j) => (i === j ? variant.condition : other)) } })),
+        variants(child).map((variant) => ({
+          ...variant,
+          condition: {
+            ...condition,
+            of: condition.of.map((other, j) => (i === j ? variant.condition : other)),
+          },
+        })),
       );
   }
 }
@@ -52,7 +63,12 @@ function boundary(condition: Condition): readonly Variant[] {
     const value = range[key];
     if (value === undefined) return [];
     const { [key]: _moved, ...rest } = range;
-    return [{ condition: { ...condition, test: { kind: 'range', range: { ...rest, [SWAPPED[key]]: value } } }, what: `${condition.fact} ${key} ${value} becomes ${SWAPPED[key]}` }];
+    return [
+      {
+        condition: { ...condition, test: { kind: 'range', range: { ...rest, [SWAPPED[key]]: value } } },
+        what: `${condition.fact} ${key} ${value} becomes ${SWAPPED[key]}`,
+      },
+    ];
   });
 }
 
@@ -67,10 +83,19 @@ export interface Survivor {
  *
  * @param onProgress told of each rule when its mutants are done.
  */
-export function survivors(law: Law, cases: readonly Case[], rules: readonly Rule[], onProgress: (done: number) => void = () => {}): { readonly mutants: number; readonly survivors: readonly Survivor[] } {
+export function survivors(
+  law: Law,
+  cases: readonly Case[],
+  rules: readonly Rule[],
+  onProgress: (done: number) => void = () => {},
+): { readonly mutants: number; readonly survivors: readonly Survivor[] } {
   const prepared = cases
     .filter((one) => runCase(law, one).failures.length === 0)
-    .map((one) => ({ one, knowledge: gather(law.vocabulary, law.jurisdictions, one.market, one.statements).knowledge, chain: law.jurisdictions.chain(one.market) }));
+    .map((one) => ({
+      one,
+      knowledge: gather(law.vocabulary, law.jurisdictions, one.market, one.statements).knowledge,
+      chain: law.jurisdictions.chain(one.market),
+    }));
   const found: Survivor[] = [];
   let mutants = 0;
   rules.forEach((rule, i) => {
@@ -95,7 +120,8 @@ export function survivors(law: Law, cases: readonly Case[], rules: readonly Rule
 }
 
 function replaceRule(law: Law, rule: Rule): Law {
-  const swap = (rules: readonly Rule[]): readonly Rule[] => rules.map((other) => (other.id === rule.id ? rule : other));
+  const swap = (rules: readonly Rule[]): readonly Rule[] =>
+    rules.map((other) => (other.id === rule.id ? rule : other));
   const rulebook = law.rulebooks.get(rule.rulebook);
   if (rulebook === undefined) return law;
   const { effect } = rule;
@@ -105,7 +131,16 @@ function replaceRule(law: Law, rule: Rule): Law {
     ...law,
     rulebooks: new Map([...law.rulebooks, [rulebook.id, { ...rulebook, rules: swap(rulebook.rules) }]]),
     rules: new Map([...law.rules, [rule.id, rule]]),
-    definitions: concluded === undefined ? law.definitions : new Map([...law.definitions, [concluded, swap(law.definitions.get(concluded) ?? [])]]),
-    defeaters: defeated.length === 0 ? law.defeaters : new Map([...law.defeaters, ...defeated.map((target) => [target, swap(law.defeaters.get(target) ?? [])] as const)]),
+    definitions:
+      concluded === undefined
+        ? law.definitions
+        : new Map([...law.definitions, [concluded, swap(law.definitions.get(concluded) ?? [])]]),
+    defeaters:
+      defeated.length === 0
+        ? law.defeaters
+        : new Map([
+            ...law.defeaters,
+            ...defeated.map((target) => [target, swap(law.defeaters.get(target) ?? [])] as const),
+          ]),
   };
 }

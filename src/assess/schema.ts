@@ -8,15 +8,39 @@ const DAY: JsonSchema = { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}$' };
 
 /** The schema of files of worked cases. */
 export function casesSchema(law: Law): JsonSchema {
-  const facts = Object.fromEntries([...law.vocabulary.facts.values()].map((fact) => [fact.id, factSchema(fact)]));
-  const controls = Object.fromEntries([...law.controls.values()].map((control) => [control.id, { ...closed(parameterProperties(control)), type: ['object', 'null'] }]));
+  const facts = Object.fromEntries(
+    [...law.vocabulary.facts.values()].map((fact) => [fact.id, factSchema(fact)]),
+  );
+  const controls = Object.fromEntries(
+    [...law.controls.values()].map((control) => [
+      control.id,
+      { ...closed(parameterProperties(control)), type: ['object', 'null'] },
+    ]),
+  );
   const rules = { ...listOf(text()), description: 'Rules by id; a name may end in * for a group.' };
   const expect = closed({
-    outcome: words(OUTCOMES), fires: rules, not_fires: rules, undecided: rules, coming: rules,
-    open: listOf(words(law.vocabulary.facts.keys())), controls: closed(controls), theirs: listOf(words(law.controls.keys())),
+    outcome: words(OUTCOMES),
+    fires: rules,
+    not_fires: rules,
+    undecided: rules,
+    coming: rules,
+    open: listOf(words(law.vocabulary.facts.keys())),
+    controls: closed(controls),
+    theirs: listOf(words(law.controls.keys())),
   });
   const one = closed(
-    { id: text(), title: text(), market: { $ref: '#/$defs/place' }, as_of: DAY, known_at: DAY, source: text(), confidence: words(CONFIDENCES), note: text(), facts: closed(facts), expect },
+    {
+      id: text(),
+      title: text(),
+      market: { $ref: '#/$defs/place' },
+      as_of: DAY,
+      known_at: DAY,
+      source: text(),
+      confidence: words(CONFIDENCES),
+      note: text(),
+      facts: closed(facts),
+      expect,
+    },
     ['id', 'title', 'market', 'as_of', 'facts', 'expect'],
   );
   return {

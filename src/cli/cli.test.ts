@@ -27,12 +27,15 @@ describe('the command', () => {
     for (const verb of ['check', 'explain', 'where', 'init', 'law']) expect(out).toContain(verb);
   });
 
-  test.each(['check', 'explain', 'where', 'init', 'law'])('`%s --help` shows usage, options and an example in 80 columns', (verb) => {
-    const { code, out } = comity([verb, '--help']);
-    expect(code).toBe(0);
-    expect(out).toMatch(/usage: comity/);
-    expect(out).toMatch(/examples?:\n {2}comity/);
-  });
+  test.each(['check', 'explain', 'where', 'init', 'law'])(
+    '`%s --help` shows usage, options and an example in 80 columns',
+    (verb) => {
+      const { code, out } = comity([verb, '--help']);
+      expect(code).toBe(0);
+      expect(out).toMatch(/usage: comity/);
+      expect(out).toMatch(/examples?:\n {2}comity/);
+    },
+  );
 
   test('says its version', () => {
     expect(comity(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -40,7 +43,10 @@ describe('the command', () => {
 
   test('suggests what was meant', () => {
     expect(comity(['chek'])).toMatchObject({ code: 2, err: expect.stringContaining('did you mean `check`') });
-    expect(comity(['check', '--formt', 'json'])).toMatchObject({ code: 2, err: expect.stringContaining('did you mean `format`') });
+    expect(comity(['check', '--formt', 'json'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('did you mean `format`'),
+    });
   });
 });
 
@@ -49,7 +55,15 @@ describe('comity where', () => {
 
   test('prints a line per market of every example within 80 columns and without colour', () => {
     expect(code).toBe(0);
-    for (const name of ['Credit scorer', 'CV screener', 'Image generator', 'Open-weights legal model', 'Support chatbot', 'Voice emotion coach']) expect(out).toContain(name);
+    for (const name of [
+      'Credit scorer',
+      'CV screener',
+      'Image generator',
+      'Open-weights legal model',
+      'Support chatbot',
+      'Voice emotion coach',
+    ])
+      expect(out).toContain(name);
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     expect(out).not.toContain('\u001b');
   });
@@ -61,17 +75,32 @@ describe('comity where', () => {
 
 describe('comity check', () => {
   test('forbids reading the emotions of staff, with the article and the line of the manifest', () => {
-    const { code, out } = comity(['check', 'examples/voice-coach', '-m', 'EU', '--as-of', '2026-11-25', '--format', 'json']);
+    const { code, out } = comity([
+      'check',
+      'examples/voice-coach',
+      '-m',
+      'EU',
+      '--as-of',
+      '2026-11-25',
+      '--format',
+      'json',
+    ]);
     expect(code).toBe(1);
     const [market] = JSON.parse(out).features[0].markets;
     expect(market.outcome).toBe('not-allowed');
     const finding = market.findings.find((one: { rule: string }) => one.rule === 'eu/ai-act:art-5-1-f');
-    expect(finding).toMatchObject({ cite: expect.stringContaining('Art. 5(1)(f)'), truth: 'true', from: '2025-02-02', state: 'in-force' });
+    expect(finding).toMatchObject({
+      cite: expect.stringContaining('Art. 5(1)(f)'),
+      truth: 'true',
+      from: '2025-02-02',
+      state: 'in-force',
+    });
     expect(JSON.stringify(finding.proof)).toContain('examples/voice-coach/comity.yaml:');
   });
 
   test('has an exit code for every threshold', () => {
-    const run = (...more: readonly string[]): number | null => comity(['check', 'examples/support-chatbot', '--as-of', '2026-11-25', ...more]).code;
+    const run = (...more: readonly string[]): number | null =>
+      comity(['check', 'examples/support-chatbot', '--as-of', '2026-11-25', ...more]).code;
     expect(run('-m', 'EU')).toBe(0);
     expect(run('-m', 'EU', '--fail-on', 'allowed-if')).toBe(1);
     expect(run('-m', 'AQ')).toBe(0);
@@ -81,59 +110,110 @@ describe('comity check', () => {
   });
 
   test('prints JSON that its schema accepts', () => {
-    expect(valid(schemas['check'] ?? {}, JSON.parse(comity(['check', 'examples', '--format', 'json']).out))).toEqual([]);
-    expect(valid(schemas['check'] ?? {}, JSON.parse(comity(['where', 'examples', '--format', 'json']).out))).toEqual([]);
+    expect(
+      valid(schemas.check ?? {}, JSON.parse(comity(['check', 'examples', '--format', 'json']).out)),
+    ).toEqual([]);
+    expect(
+      valid(schemas.check ?? {}, JSON.parse(comity(['where', 'examples', '--format', 'json']).out)),
+    ).toEqual([]);
   });
 
   test('prints SARIF that the official 2.1.0 schema accepts, pointing at lines of manifests', () => {
-    const official = JSON.parse(readFileSync(new URL('./testdata/sarif-schema-2.1.0.json', import.meta.url), 'utf8'));
+    const official = JSON.parse(
+      readFileSync(new URL('./testdata/sarif-schema-2.1.0.json', import.meta.url), 'utf8'),
+    );
     // The official schema is written in draft 4; only the name of its identifier differs in what it uses.
     const { id, $schema: _draft4, ...schema } = official;
     const sarif = JSON.parse(comity(['check', 'examples', '--format', 'sarif']).out);
     expect(valid({ $id: id, ...schema }, sarif)).toEqual([]);
-    const emotion = sarif.runs[0].results.find((one: { ruleId: string }) => one.ruleId === 'eu/ai-act:art-5-1-f');
+    const emotion = sarif.runs[0].results.find(
+      (one: { ruleId: string }) => one.ruleId === 'eu/ai-act:art-5-1-f',
+    );
     const { artifactLocation, region } = emotion.locations[0].physicalLocation;
     expect(artifactLocation.uri).toBe('examples/voice-coach/comity.yaml');
     expect(readFileSync(artifactLocation.uri, 'utf8').split('\n')[region.startLine - 1]).toMatch(/:/);
   });
 
   test('prints Markdown and JUnit', () => {
-    expect(comity(['check', 'examples/voice-coach', '--format', 'markdown']).out).toContain('| EU | not-allowed |');
-    expect(comity(['check', 'examples/voice-coach', '--format', 'junit']).out).toMatch(/<testcase classname="Voice emotion coach" name="EU"><failure/);
+    expect(comity(['check', 'examples/voice-coach', '--format', 'markdown']).out).toContain(
+      '| EU | not-allowed |',
+    );
+    expect(comity(['check', 'examples/voice-coach', '--format', 'junit']).out).toMatch(
+      /<testcase classname="Voice emotion coach" name="EU"><failure/,
+    );
   });
 
   test('asks the question of another day', () => {
-    const on = (day: string): string => JSON.parse(comity(['check', 'examples/cv-screener', '-m', 'EU', '--as-of', day, '--format', 'json']).out).features[0].markets[0].findings.map((one: { rule: string }) => one.rule).join();
+    const on = (day: string): string =>
+      JSON.parse(
+        comity(['check', 'examples/cv-screener', '-m', 'EU', '--as-of', day, '--format', 'json']).out,
+      )
+        .features[0].markets[0].findings.map((one: { rule: string }) => one.rule)
+        .join();
     expect(on('2027-12-01')).not.toContain('annex-iii');
     expect(on('2027-12-02')).toContain('annex-iii');
   });
 
   test('honours NO_COLOR and prints no colour into a pipe', () => {
-    expect(comity(['check', 'examples/voice-coach'], { env: { FORCE_COLOR: '', NO_COLOR: '1' } }).out).not.toContain('\u001b');
+    expect(
+      comity(['check', 'examples/voice-coach'], { env: { FORCE_COLOR: '', NO_COLOR: '1' } }).out,
+    ).not.toContain('\u001b');
   });
 });
 
 describe('comity explain', () => {
   test('prints the exception that was overcome', () => {
-    const { code, out } = comity(['explain', 'annex-iii.employment', 'examples/cv-screener', '-m', 'EU', '--as-of', '2027-12-02']);
+    const { code, out } = comity([
+      'explain',
+      'annex-iii.employment',
+      'examples/cv-screener',
+      '-m',
+      'EU',
+      '--as-of',
+      '2027-12-02',
+    ]);
     expect(code).toBe(0);
     expect(out).toContain('holds for CV screener in EU');
     expect(out).toContain('would defeat this');
   });
 
   test('prints JSON that its schema accepts', () => {
-    expect(valid(schemas['explain'] ?? {}, JSON.parse(comity(['explain', 'art-5-1-f', 'examples/voice-coach', '-m', 'EU', '--format', 'json']).out))).toEqual([]);
+    expect(
+      valid(
+        schemas.explain ?? {},
+        JSON.parse(
+          comity(['explain', 'art-5-1-f', 'examples/voice-coach', '-m', 'EU', '--format', 'json']).out,
+        ),
+      ),
+    ).toEqual([]);
   });
 
   test('suggests the rule that was meant', () => {
-    expect(comity(['explain', 'eu/ai-act:art-5-1-ff', 'examples/voice-coach'])).toMatchObject({ code: 2, err: expect.stringContaining('did you mean') });
+    expect(comity(['explain', 'eu/ai-act:art-5-1-ff', 'examples/voice-coach'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('did you mean'),
+    });
   });
 });
 
 describe('comity init', () => {
   test('writes a manifest from flags, which check reads', () => {
     const file = join(folder(), 'comity.yaml');
-    const made = comity(['init', file, '--yes', '--name', 'Ranker', '-m', 'EU,NO', '-f', 'purpose.uses=recruitment+grading', '-f', 'market.role=provider', '-f', 'system.infers=yes']);
+    const made = comity([
+      'init',
+      file,
+      '--yes',
+      '--name',
+      'Ranker',
+      '-m',
+      'EU,NO',
+      '-f',
+      'purpose.uses=recruitment+grading',
+      '-f',
+      'market.role=provider',
+      '-f',
+      'system.infers=yes',
+    ]);
     expect(made.code).toBe(0);
     expect(readFileSync(file, 'utf8')).toContain('NO: {}');
     expect(comity(['check', file]).code).not.toBe(2);
@@ -152,7 +232,9 @@ describe('comity init', () => {
     expect(comity(['init', file, '--yes', '--name', 'x', '-m', 'EU']).code).toBe(2);
     expect(readFileSync(file, 'utf8')).toBe('mine');
     const other = join(folder(), 'comity.yaml');
-    expect(comity(['init', other, '--yes', '--name', 'x', '-m', 'EU', '-f', 'purpose.uses=nonsense'])).toMatchObject({ code: 2, err: expect.stringContaining('nonsense') });
+    expect(
+      comity(['init', other, '--yes', '--name', 'x', '-m', 'EU', '-f', 'purpose.uses=nonsense']),
+    ).toMatchObject({ code: 2, err: expect.stringContaining('nonsense') });
     expect(existsSync(other)).toBe(false);
   });
 });
@@ -161,7 +243,9 @@ describe('comity law', () => {
   test('lists every instrument in the promised form', () => {
     const rows = JSON.parse(comity(['law', 'list', '--format', 'json']).out);
     expect(valid(schemas['law-list'] ?? {}, rows)).toEqual([]);
-    expect(rows.map(({ id }: { id: string }) => id)).toEqual(expect.arrayContaining(['eu/ai-act', 'eu/gdpr', 'kr/ai-basic-act', 'us-co/sb26-189']));
+    expect(rows.map(({ id }: { id: string }) => id)).toEqual(
+      expect.arrayContaining(['eu/ai-act', 'eu/gdpr', 'kr/ai-basic-act', 'us-co/sb26-189']),
+    );
   });
 
   test('shows a rule with its exceptions, and an instrument with what it leaves out', () => {
@@ -185,8 +269,13 @@ describe('comity law', () => {
   });
 
   test('refuses cases about rules that do not exist', () => {
-    const file = manifest('cases:\n  - {id: a, title: t, market: EU, as_of: 2026-11-25, facts: {}, expect: {fires: ["eu/ai-act:nope"]}}\n');
-    expect(comity(['law', 'test', file])).toMatchObject({ code: 2, err: expect.stringContaining('unknown rule') });
+    const file = manifest(
+      'cases:\n  - {id: a, title: t, market: EU, as_of: 2026-11-25, facts: {}, expect: {fires: ["eu/ai-act:nope"]}}\n',
+    );
+    expect(comity(['law', 'test', file])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('unknown rule'),
+    });
   });
 });
 
@@ -208,24 +297,39 @@ describe('bad input', () => {
   });
 
   test('paths that do not exist or hold no manifest are named', () => {
-    expect(comity(['check', '/no/such/path'])).toMatchObject({ code: 2, err: expect.stringContaining('`/no/such/path`') });
-    expect(comity(['check', folder()])).toMatchObject({ code: 2, err: expect.stringContaining('no `comity.yaml`') });
+    expect(comity(['check', '/no/such/path'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('`/no/such/path`'),
+    });
+    expect(comity(['check', folder()])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('no `comity.yaml`'),
+    });
   });
 
   test.skipIf(process.getuid?.() === 0)('a file that may not be read is named', () => {
     const file = manifest('x');
     chmodSync(file, 0);
-    expect(comity(['check', file])).toMatchObject({ code: 2, err: expect.stringContaining('permission denied') });
+    expect(comity(['check', file])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('permission denied'),
+    });
   });
 
   test('an impossible day on the command line is named', () => {
-    expect(comity(['check', 'examples', '--as-of', '2026-02-30'])).toMatchObject({ code: 2, err: expect.stringContaining('2026-02-30') });
+    expect(comity(['check', 'examples', '--as-of', '2026-02-30'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('2026-02-30'),
+    });
   });
 
   test('a directory that is no body of law is refused whole', () => {
     const directory = folder();
     mkdirSync(join(directory, 'facts'));
-    expect(comity(['law', 'list', '--law', directory])).toMatchObject({ code: 2, err: expect.stringContaining('jurisdictions.yaml') });
+    expect(comity(['law', 'list', '--law', directory])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('jurisdictions.yaml'),
+    });
   });
 
   test('random bytes never crash it', () => {
@@ -245,6 +349,9 @@ describe('bad input', () => {
 test('the schemas in schema/ are those of the code and the law', () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const file = new URL(`../../schema/${name}.schema.json`, import.meta.url);
-    expect(JSON.parse(readFileSync(file, 'utf8')), `schema/${name}.schema.json is out of date: npm run schemas`).toEqual(schema);
+    expect(
+      JSON.parse(readFileSync(file, 'utf8')),
+      `schema/${name}.schema.json is out of date: npm run schemas`,
+    ).toEqual(schema);
   }
 });

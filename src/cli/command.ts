@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { InputError } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
 
@@ -61,16 +61,34 @@ const COMMON: Readonly<Record<string, Option>> = {
 export function parseArguments(command: Command, argv: readonly string[]): Arguments {
   const options = { ...COMMON, ...command.options };
   const config: ParseArgsOptionsConfig = Object.fromEntries(
-    Object.entries(options).map(([name, { type, multiple, short }]) => [name, { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) }]),
+    Object.entries(options).map(([name, { type, multiple, short }]) => [
+      name,
+      { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) },
+    ]),
   );
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: config, allowPositionals: true });
-    const texts = (name: string): readonly string[] => [values[name] ?? []].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '');
-    return { positionals, text: (name) => [values[name] ?? []].flat().map(String).at(-1), texts, flag: (name) => values[name] === true };
+    const texts = (name: string): readonly string[] =>
+      [values[name] ?? []]
+        .flat()
+        .flatMap((value) => String(value).split(','))
+        .filter((value) => value !== '');
+    return {
+      positionals,
+      text: (name) => [values[name] ?? []].flat().map(String).at(-1),
+      texts,
+      flag: (name) => values[name] === true,
+    };
   } catch (error) {
     const unknown = /Unknown option '--?([^']*)'/.exec((error as Error).message)?.[1];
-    const message = unknown === undefined ? ((error as Error).message.split('.')[0] ?? '').toLowerCase() : `unknown option \`--${unknown}\``;
-    const help = unknown === undefined ? `\`comity ${command.name} --help\` shows the options` : didYouMean(unknown, Object.keys(options));
+    const message =
+      unknown === undefined
+        ? ((error as Error).message.split('.')[0] ?? '').toLowerCase()
+        : `unknown option \`--${unknown}\``;
+    const help =
+      unknown === undefined
+        ? `\`comity ${command.name} --help\` shows the options`
+        : didYouMean(unknown, Object.keys(options));
     throw new InputError([{ code: 'usage', message, help }]);
   }
 }
@@ -79,10 +97,15 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
 export function helpOf(command: Command): string {
   const rows = Object.entries({ ...command.options, ...COMMON }).map(([name, option]) => {
     const value = option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : '';
-    return [`  ${option.short === undefined ? '' : `-${option.short}, `}--${name}${value}`, option.help] as const;
+    return [
+      `  ${option.short === undefined ? '' : `-${option.short}, `}--${name}${value}`,
+      option.help,
+    ] as const;
   });
   const width = Math.min(28, Math.max(...rows.map(([left]) => left.length)) + 2);
-  const lines = rows.map(([left, help]) => (left.length < width ? left.padEnd(width) + help : `${left}\n${' '.repeat(width)}${help}`));
+  const lines = rows.map(([left, help]) =>
+    left.length < width ? left.padEnd(width) + help : `${left}\n${' '.repeat(width)}${help}`,
+  );
   return [
     `${command.summary}\n`,
     `usage: comity ${command.usage}\n`,

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
-import { assessFeature } from '../assess/feature.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
+import { assessFeature } from '../assess/feature.ts';
 import { parseDecimal } from '../facts/decimal.ts';
 import type { Manifest } from '../facts/manifest.ts';
 import { MANIFEST_VERSION, readManifest } from '../facts/manifest.ts';
@@ -28,14 +28,29 @@ export const command: Command = {
   options: {
     name: { type: 'string', value: 'TEXT', help: 'name of the feature' },
     owner: { type: 'string', value: 'TEXT', help: 'who answers for it' },
-    market: { type: 'string', multiple: true, short: 'm', value: 'CODES', help: 'markets, for example EU,KR,US-CO' },
-    fact: { type: 'string', multiple: true, short: 'f', value: 'ID=VALUE', help: 'state a fact: purpose.uses=recruitment+grading, market.role=provider' },
+    market: {
+      type: 'string',
+      multiple: true,
+      short: 'm',
+      value: 'CODES',
+      help: 'markets, for example EU,KR,US-CO',
+    },
+    fact: {
+      type: 'string',
+      multiple: true,
+      short: 'f',
+      value: 'ID=VALUE',
+      help: 'state a fact: purpose.uses=recruitment+grading, market.role=provider',
+    },
     yes: { type: 'boolean', short: 'y', help: 'ask nothing' },
     force: { type: 'boolean', help: 'overwrite an existing file' },
     'as-of': { type: 'string', value: 'DATE', help: 'the day the questions are asked for (default: today)' },
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
   },
-  examples: ['comity init', 'comity init --yes --name "CV screener" --market EU,KR -f purpose.uses=recruitment -f market.role=provider'],
+  examples: [
+    'comity init',
+    'comity init --yes --name "CV screener" --market EU,KR -f purpose.uses=recruitment -f market.role=provider',
+  ],
   run,
 };
 
@@ -51,7 +66,10 @@ type Answer = string | boolean | readonly string[] | number;
 
 async function run(args: Arguments, io: Io): Promise<ExitCode> {
   const file = args.positionals[0] ?? 'comity.yaml';
-  if (existsSync(file) && !args.flag('force')) throw new InputError([{ code: 'usage', message: `\`${file}\` exists`, help: 'edit it, or overwrite it with `--force`' }]);
+  if (existsSync(file) && !args.flag('force'))
+    throw new InputError([
+      { code: 'usage', message: `\`${file}\` exists`, help: 'edit it, or overwrite it with `--force`' },
+    ]);
   const loaded = lawOf(args);
   const asking = !args.flag('yes');
   const lines = asking ? openTerminal(io) : undefined;
@@ -90,15 +108,28 @@ function openTerminal(io: Io): Lines {
 
 async function begin(args: Arguments, loaded: LoadedLaw, lines: Lines | undefined, io: Io): Promise<Draft> {
   const { law } = loaded;
-  const ask = async (question: string): Promise<string | undefined> => (await lines?.question(`${question} `))?.trim();
+  const ask = async (question: string): Promise<string | undefined> =>
+    (await lines?.question(`${question} `))?.trim();
   const name = args.text('name') ?? (await ask('What is the feature called?')) ?? '';
-  if (name === '') throw new InputError([{ code: 'missing', message: 'the feature needs a name', help: 'give it with `--name`' }]);
+  if (name === '')
+    throw new InputError([
+      { code: 'missing', message: 'the feature needs a name', help: 'give it with `--name`' },
+    ]);
   let markets = [...args.texts('market')];
   while (markets.length === 0) {
-    if (lines === undefined) throw new InputError([{ code: 'missing', message: 'the feature needs a market', help: 'give them with `--market EU,KR`' }]);
+    if (lines === undefined)
+      throw new InputError([
+        { code: 'missing', message: 'the feature needs a market', help: 'give them with `--market EU,KR`' },
+      ]);
     const typed = await ask('In which markets? (codes such as EU, KR, US-CO, separated by commas)');
-    if (typed === undefined) throw new InputError([{ code: 'missing', message: 'the feature needs a market', help: 'give them with `--market EU,KR`' }]);
-    markets = typed.split(',').map((market) => market.trim()).filter((market) => market !== '');
+    if (typed === undefined)
+      throw new InputError([
+        { code: 'missing', message: 'the feature needs a market', help: 'give them with `--market EU,KR`' },
+      ]);
+    markets = typed
+      .split(',')
+      .map((market) => market.trim())
+      .filter((market) => market !== '');
     const unknown = markets.find((market) => !law.jurisdictions.byId.has(market));
     if (unknown !== undefined) {
       io.err(`  unknown market \`${unknown}\`: ${didYouMean(unknown, [...law.jurisdictions.byId.keys()])}\n`);
@@ -106,7 +137,15 @@ async function begin(args: Arguments, loaded: LoadedLaw, lines: Lines | undefine
     }
   }
   const known = [...law.jurisdictions.byId.keys()];
-  throwIfAny(markets.filter((market) => !known.includes(market)).map((market) => ({ code: 'unknown-name', message: `unknown market \`${market}\``, help: didYouMean(market, known) })));
+  throwIfAny(
+    markets
+      .filter((market) => !known.includes(market))
+      .map((market) => ({
+        code: 'unknown-name',
+        message: `unknown market \`${market}\``,
+        help: didYouMean(market, known),
+      })),
+  );
   return { name, owner: args.text('owner'), markets, facts: factFlags(args, loaded) };
 }
 
@@ -117,11 +156,20 @@ function factFlags(args: Arguments, { law }: LoadedLaw): ReadonlyMap<string, Ans
     const [id = '', value] = flag.split('=');
     const fact = law.vocabulary.facts.get(id);
     if (fact === undefined || value === undefined) {
-      problems.push({ code: 'unknown-fact', message: value === undefined ? `\`--fact ${flag}\` has no \`=value\`` : `unknown fact \`${id}\``, help: didYouMean(id, [...law.vocabulary.facts.keys()]) });
+      problems.push({
+        code: 'unknown-fact',
+        message: value === undefined ? `\`--fact ${flag}\` has no \`=value\`` : `unknown fact \`${id}\``,
+        help: didYouMean(id, [...law.vocabulary.facts.keys()]),
+      });
       continue;
     }
     const answer = parseAnswer(fact, value.replaceAll('+', ','));
-    if (answer === undefined) problems.push({ code: 'unknown-value', message: `\`${value}\` is no value of \`${id}\``, help: hint(fact, value) });
+    if (answer === undefined)
+      problems.push({
+        code: 'unknown-value',
+        message: `\`${value}\` is no value of \`${id}\``,
+        help: hint(fact, value),
+      });
     else facts.set(id, answer);
   }
   throwIfAny(problems);
@@ -138,7 +186,10 @@ export function parseAnswer(fact: Fact, typed: string): Answer | undefined {
       return fact.values.has(text) ? text : undefined;
     case 'set': {
       if (/^(none|\[\]|-)$/i.test(text)) return [];
-      const words = text.split(',').map((word) => word.trim()).filter((word) => word !== '');
+      const words = text
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== '');
       return words.length > 0 && words.every((word) => fact.values.has(word)) ? words : undefined;
     }
     case 'date':
@@ -158,18 +209,31 @@ function hint(fact: Fact, typed: string): string {
     case 'decimal':
       return 'write a number';
     default: {
-      const wrong = typed.split(',').map((word) => word.trim()).find((word) => !fact.values.has(word)) ?? typed;
+      const wrong =
+        typed
+          .split(',')
+          .map((word) => word.trim())
+          .find((word) => !fact.values.has(word)) ?? typed;
       return didYouMean(wrong, [...fact.values.keys()]);
     }
   }
 }
 
-async function interview(start: Draft, loaded: LoadedLaw, args: Arguments, lines: Lines, io: Io): Promise<Draft> {
+async function interview(
+  start: Draft,
+  loaded: LoadedLaw,
+  args: Arguments,
+  lines: Lines,
+  io: Io,
+): Promise<Draft> {
   const moment = momentOf(args);
   const skipped = new Set<string>();
   let draft = start;
   for (;;) {
-    const feature = assessFeature(loaded.law, manifestOf(draft, loaded), { moment, probe: () => ({ kind: 'absent' }) });
+    const feature = assessFeature(loaded.law, manifestOf(draft, loaded), {
+      moment,
+      probe: () => ({ kind: 'absent' }),
+    });
     const next = feature.open.find(({ fact }) => !skipped.has(fact.id));
     printState(feature, loaded, io);
     if (next === undefined) return draft;
@@ -185,23 +249,40 @@ async function interview(start: Draft, loaded: LoadedLaw, args: Arguments, lines
       draft = told;
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      io.err(`${error.problems.map((problem) => `  ${formatProblem({ code: problem.code, message: problem.message })}`).join('\n')}\n`);
+      io.err(
+        `${error.problems.map((problem) => `  ${formatProblem({ code: problem.code, message: problem.message })}`).join('\n')}\n`,
+      );
     }
   }
 }
 
-async function askFact(fact: Fact, why: string, lines: Lines, io: Io): Promise<'skip' | 'stop' | { readonly value: Answer }> {
+async function askFact(
+  fact: Fact,
+  why: string,
+  lines: Lines,
+  io: Io,
+): Promise<'skip' | 'stop' | { readonly value: Answer }> {
   io.err(`\n${row(io, [], `${fact.question} [${why}]`, ['bold'])}`);
   if (fact.type === 'enum' || (fact.type === 'set' && !fact.places)) {
     for (const [word, meaning] of fact.values) io.err(row(io, [[`  ${word}`, 30]], meaning));
   }
-  const form = { bool: 'yes or no', enum: 'one word', set: 'words with commas, or none', int: 'a whole number', decimal: 'a number', date: 'YYYY-MM-DD' }[fact.type];
+  const form = {
+    bool: 'yes or no',
+    enum: 'one word',
+    set: 'words with commas, or none',
+    int: 'a whole number',
+    decimal: 'a number',
+    date: 'YYYY-MM-DD',
+  }[fact.type];
   for (;;) {
-    const typed = (await lines.question(`${fact.id} (${form}; Enter: leave open, ?: what it means, .: stop) `))?.trim() ?? '.';
+    const typed =
+      (await lines.question(`${fact.id} (${form}; Enter: leave open, ?: what it means, .: stop) `))?.trim() ??
+      '.';
     if (typed === '') return 'skip';
     if (typed === '.') return 'stop';
     if (typed === '?') {
-      for (const line of wrap(`${fact.definition} Sources: ${fact.cites.join('; ')}.`, io.columns)) io.err(`  ${line}\n`);
+      for (const line of wrap(`${fact.definition} Sources: ${fact.cites.join('; ')}.`, io.columns))
+        io.err(`  ${line}\n`);
       continue;
     }
     const value = parseAnswer(fact, typed);
@@ -212,7 +293,18 @@ async function askFact(fact: Fact, why: string, lines: Lines, io: Io): Promise<'
 
 function printState(feature: FeatureAssessment, { law }: LoadedLaw, io: Io): void {
   io.err('\n');
-  for (const assessment of feature.markets) io.err(row(io, [[assessment.market, 8], [assessment.outcome, 13]], headline(law, assessment), ['bold', OUTCOME_COLOURS[assessment.outcome]]));
+  for (const assessment of feature.markets)
+    io.err(
+      row(
+        io,
+        [
+          [assessment.market, 8],
+          [assessment.outcome, 13],
+        ],
+        headline(law, assessment),
+        ['bold', OUTCOME_COLOURS[assessment.outcome]],
+      ),
+    );
   io.err(paint(io, 'dim', `${feature.open.length} facts open\n`));
 }
 
@@ -221,8 +313,14 @@ function manifestOf(draft: Draft, loaded: LoadedLaw): Manifest {
 }
 
 function render(draft: Draft, { law }: LoadedLaw): string {
-  const facts = [...draft.facts].map(([id, value]) => ({ id, value, per: law.vocabulary.facts.get(id)?.per }));
-  const defaults = facts.filter(({ per }) => per === 'market').map(({ id, value }) => [id.slice('market.'.length), value]);
+  const facts = [...draft.facts].map(([id, value]) => ({
+    id,
+    value,
+    per: law.vocabulary.facts.get(id)?.per,
+  }));
+  const defaults = facts
+    .filter(({ per }) => per === 'market')
+    .map(({ id, value }) => [id.slice('market.'.length), value]);
   const system = facts.filter(({ per }) => per === 'system').map(({ id, value }) => [id, value]);
   const data = {
     comity: MANIFEST_VERSION,

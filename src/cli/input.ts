@@ -4,8 +4,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Probe } from '../assess/evidence.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
 import { assessFeature } from '../assess/feature.ts';
-import { parseDay, today } from '../facts/date.ts';
 import type { Day } from '../facts/date.ts';
+import { parseDay, today } from '../facts/date.ts';
 import type { Manifest } from '../facts/manifest.ts';
 import { readManifest } from '../facts/manifest.ts';
 import type { Problem } from '../facts/problem.ts';
@@ -18,9 +18,19 @@ import type { Arguments, Option } from './command.ts';
 
 /** Options that every command with manifests understands. */
 export const QUESTION_OPTIONS: Readonly<Record<string, Option>> = {
-  market: { type: 'string', multiple: true, short: 'm', value: 'CODES', help: 'only these markets, for example EU,KR (default: all in the manifest)' },
+  market: {
+    type: 'string',
+    multiple: true,
+    short: 'm',
+    value: 'CODES',
+    help: 'only these markets, for example EU,KR (default: all in the manifest)',
+  },
   'as-of': { type: 'string', value: 'DATE', help: 'the day the question is asked for (default: today)' },
-  'known-at': { type: 'string', value: 'DATE', help: 'what was known on that day, to replay a past answer (default: --as-of)' },
+  'known-at': {
+    type: 'string',
+    value: 'DATE',
+    help: 'what was known on that day, to replay a past answer (default: --as-of)',
+  },
   law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
 };
 
@@ -38,7 +48,12 @@ export function findManifests(paths: readonly string[]): readonly string[] {
     try {
       if (!statSync(path).isDirectory()) return [path];
       const below = walk(path);
-      if (below.length === 0) problems.push({ code: 'missing', message: `no \`comity.yaml\` in \`${path}\``, help: '`comity init` writes one' });
+      if (below.length === 0)
+        problems.push({
+          code: 'missing',
+          message: `no \`comity.yaml\` in \`${path}\``,
+          help: '`comity init` writes one',
+        });
       return below;
     } catch (error) {
       problems.push({ code: 'unreadable', message: `cannot read \`${path}\`: ${reasonOf(error)}` });
@@ -61,7 +76,13 @@ function walk(directory: string): readonly string[] {
 
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ENOENT' ? 'no such file or directory' : code === 'EACCES' ? 'permission denied' : code === 'EISDIR' ? 'is a directory' : (code ?? 'unknown error');
+  return code === 'ENOENT'
+    ? 'no such file or directory'
+    : code === 'EACCES'
+      ? 'permission denied'
+      : code === 'EISDIR'
+        ? 'is a directory'
+        : (code ?? 'unknown error');
 }
 
 /** Reads manifests, all of them, and reports the mistakes of all of them at once. */
@@ -92,10 +113,13 @@ function readText(file: string): string {
 export function probeBeside(manifest: Manifest): Probe {
   const base = dirname(resolve(manifest.file));
   return ({ kind, ref }) => {
-    if (kind === 'measured') return { kind: 'unchecked', why: 'a measurement needs a ledger to query; none is connected' };
+    if (kind === 'measured')
+      return { kind: 'unchecked', why: 'a measurement needs a ledger to query; none is connected' };
     const path = resolve(base, ref);
-    if (/^[a-z][a-z0-9+.-]*:/i.test(ref)) return { kind: 'unchecked', why: 'only files are checked, not addresses' };
-    if (relative(root(base), path).startsWith('..')) return { kind: 'unchecked', why: 'outside the repository' };
+    if (/^[a-z][a-z0-9+.-]*:/i.test(ref))
+      return { kind: 'unchecked', why: 'only files are checked, not addresses' };
+    if (relative(root(base), path).startsWith('..'))
+      return { kind: 'unchecked', why: 'outside the repository' };
     try {
       return { kind: 'file', sha256: hash('sha256', readFileSync(path)) };
     } catch {
@@ -116,7 +140,14 @@ function dayOption(args: Arguments, name: string): Day | undefined {
   const text = args.text(name);
   if (text === undefined) return undefined;
   const day = parseDay(text);
-  if (day === undefined) throw new InputError([{ code: 'bad-date', message: `\`--${name} ${text}\` is not a day of the calendar`, help: 'write YYYY-MM-DD' }]);
+  if (day === undefined)
+    throw new InputError([
+      {
+        code: 'bad-date',
+        message: `\`--${name} ${text}\` is not a day of the calendar`,
+        help: 'write YYYY-MM-DD',
+      },
+    ]);
   return day;
 }
 
@@ -134,7 +165,15 @@ export function lawOf(args: Arguments): LoadedLaw {
 function marketsOf(args: Arguments, { law }: LoadedLaw): readonly string[] | undefined {
   const asked = args.texts('market');
   const known = [...law.jurisdictions.byId.keys()];
-  throwIfAny(asked.filter((market) => !law.jurisdictions.byId.has(market)).map((market) => ({ code: 'unknown-name', message: `unknown market \`${market}\``, help: didYouMean(market, known) })));
+  throwIfAny(
+    asked
+      .filter((market) => !law.jurisdictions.byId.has(market))
+      .map((market) => ({
+        code: 'unknown-name',
+        message: `unknown market \`${market}\``,
+        help: didYouMean(market, known),
+      })),
+  );
   return asked.length > 0 ? asked : undefined;
 }
 
@@ -151,6 +190,12 @@ export function assessAll(args: Arguments, paths: readonly string[]): Run {
   const moment = momentOf(args);
   const markets = marketsOf(args, loaded);
   const manifests = readManifests(findManifests(paths), loaded);
-  const features = manifests.map((manifest) => assessFeature(loaded.law, manifest, { moment, probe: probeBeside(manifest), ...(markets === undefined ? {} : { markets }) }));
+  const features = manifests.map((manifest) =>
+    assessFeature(loaded.law, manifest, {
+      moment,
+      probe: probeBeside(manifest),
+      ...(markets === undefined ? {} : { markets }),
+    }),
+  );
   return { loaded, moment, features };
 }

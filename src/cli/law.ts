@@ -14,9 +14,9 @@ import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import { matches } from '../rules/rule.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
+import { EXIT } from './command.ts';
 import { instrumentRows, printInstrument, printList } from './law-list.ts';
 import { printRule } from './law-rule.ts';
-import { EXIT } from './command.ts';
 
 const VERBS = ['list', 'show', 'test', 'lint'] as const;
 
@@ -33,7 +33,11 @@ export const command: Command = {
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
     format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
-    mutate: { type: 'string', value: 'RULES', help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices' },
+    mutate: {
+      type: 'string',
+      value: 'RULES',
+      help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices',
+    },
     notices: { type: 'boolean', help: 'lint: print notices too' },
     verbose: { type: 'boolean', help: 'test: print cases that pass too' },
   },
@@ -44,7 +48,14 @@ export const command: Command = {
 function run(args: Arguments, io: Io): ExitCode {
   const [verb, ...rest] = args.positionals;
   const known = VERBS.find((name) => name === verb);
-  if (known === undefined) throw new InputError([{ code: 'usage', message: verb === undefined ? 'which part of the law?' : `unknown verb \`law ${verb}\``, help: didYouMean(verb ?? '', VERBS) }]);
+  if (known === undefined)
+    throw new InputError([
+      {
+        code: 'usage',
+        message: verb === undefined ? 'which part of the law?' : `unknown verb \`law ${verb}\``,
+        help: didYouMean(verb ?? '', VERBS),
+      },
+    ]);
   const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
   switch (known) {
     case 'test':
@@ -68,13 +79,25 @@ function list(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
 
 function show(loaded: LoadedLaw, [name]: readonly string[], args: Arguments, io: Io): ExitCode {
   const { law } = loaded;
-  if (name === undefined) throw new InputError([{ code: 'usage', message: 'which instrument or rule?', help: '`comity law list` names them' }]);
+  if (name === undefined)
+    throw new InputError([
+      { code: 'usage', message: 'which instrument or rule?', help: '`comity law list` names them' },
+    ]);
   const rulebook = law.rulebooks.get(name);
   const rule = law.rules.get(name);
   if (rulebook === undefined && rule === undefined) {
-    throw new InputError([{ code: 'unknown-name', message: `no instrument or rule \`${name}\``, help: didYouMean(name, [...(name.includes(':') ? law.rules.keys() : law.rulebooks.keys())]) }]);
+    throw new InputError([
+      {
+        code: 'unknown-name',
+        message: `no instrument or rule \`${name}\``,
+        help: didYouMean(name, [...(name.includes(':') ? law.rules.keys() : law.rulebooks.keys())]),
+      },
+    ]);
   }
-  if (args.text('format') === 'json') io.out(`${JSON.stringify(rulebook ?? rule, (_key, value) => (value instanceof Map ? Object.fromEntries(value) : value), 2)}\n`);
+  if (args.text('format') === 'json')
+    io.out(
+      `${JSON.stringify(rulebook ?? rule, (_key, value) => (value instanceof Map ? Object.fromEntries(value) : value), 2)}\n`,
+    );
   else if (rulebook !== undefined) printInstrument(loaded, rulebook, io);
   else if (rule !== undefined) printRule(loaded, rule, io);
   return EXIT.clean;
@@ -88,15 +111,23 @@ function place(at: Position | undefined): string {
 function caseFiles(path: string): readonly string[] {
   try {
     if (statSync(path).isFile()) return [path];
-    return readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.yaml') || name.endsWith('.yml')).sort().map((name) => join(path, name));
+    return readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.yaml') || name.endsWith('.yml'))
+      .sort()
+      .map((name) => join(path, name));
   } catch {
-    throw new InputError([{ code: 'unreadable', message: `cannot read \`${path}\``, help: 'name a directory or a file of cases' }]);
+    throw new InputError([
+      { code: 'unreadable', message: `cannot read \`${path}\``, help: 'name a directory or a file of cases' },
+    ]);
   }
 }
 
 function loadCases(law: Law, paths: readonly string[]): readonly Case[] {
   const files = paths.flatMap(caseFiles);
-  return readCases(files.map((file) => parseSource(readFileSync(file, 'utf8'), file)), law);
+  return readCases(
+    files.map((file) => parseSource(readFileSync(file, 'utf8'), file)),
+    law,
+  );
 }
 
 function runAll(loaded: LoadedLaw, paths: readonly string[]): readonly CaseResult[] {
@@ -108,7 +139,9 @@ function testCases(loaded: LoadedLaw, paths: readonly string[], args: Arguments,
   const results = runAll(loaded, paths);
   const failed = results.filter((result) => result.failures.length > 0);
   if (args.text('format') === 'json') {
-    io.out(`${JSON.stringify({ digest: loaded.digest, cases: results.map((result) => ({ id: result.case.id, title: result.case.title, passed: result.failures.length === 0, failures: result.failures })) }, undefined, 2)}\n`);
+    io.out(
+      `${JSON.stringify({ digest: loaded.digest, cases: results.map((result) => ({ id: result.case.id, title: result.case.title, passed: result.failures.length === 0, failures: result.failures })) }, undefined, 2)}\n`,
+    );
     return failed.length > 0 ? EXIT.findings : EXIT.clean;
   }
   for (const result of results) {
@@ -119,20 +152,27 @@ function testCases(loaded: LoadedLaw, paths: readonly string[], args: Arguments,
     io.out(`FAIL  ${result.case.id}  ${result.case.title}  (${place(result.case.at).slice(0, -2)})\n`);
     for (const failure of result.failures) io.out(`      ${failure}\n`);
   }
-  io.out(`${results.length} cases: ${results.length - failed.length} passed, ${failed.length} failed · ruleset ${loaded.digest.slice(0, 8)}\n`);
+  io.out(
+    `${results.length} cases: ${results.length - failed.length} passed, ${failed.length} failed · ruleset ${loaded.digest.slice(0, 8)}\n`,
+  );
   return failed.length > 0 ? EXIT.findings : EXIT.clean;
 }
 
 function mutate(loaded: LoadedLaw, paths: readonly string[], pattern: string, io: Io): ExitCode {
   const rules = [...loaded.law.rules.values()].filter((rule) => matches(pattern, rule.id));
-  if (rules.length === 0) throw new InputError([{ code: 'unknown-name', message: `\`${pattern}\` names no rule`, help: 'for example `eu/ai-act:*`' }]);
+  if (rules.length === 0)
+    throw new InputError([
+      { code: 'unknown-name', message: `\`${pattern}\` names no rule`, help: 'for example `eu/ai-act:*`' },
+    ]);
   const cases = loadCases(loaded.law, paths.length > 0 ? paths : [join(loaded.directory, 'cases')]);
   const result = survivors(loaded.law, cases, rules, (done) => {
     if (done % 20 === 0) io.progress(`${done} of ${rules.length} rules`);
   });
   io.progress('');
   for (const { rule, what } of result.survivors) io.out(`survives  ${rule}  ${what}\n`);
-  io.out(`${rules.length} rules, ${result.mutants} mutants, ${result.survivors.length} survivors against ${cases.length} cases\n`);
+  io.out(
+    `${rules.length} rules, ${result.mutants} mutants, ${result.survivors.length} survivors against ${cases.length} cases\n`,
+  );
   return result.survivors.length > 0 ? EXIT.findings : EXIT.clean;
 }
 
@@ -141,6 +181,8 @@ function lint(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
   const warnings = findings.filter((finding) => finding.severity === 'warning');
   const shown = args.flag('notices') ? findings : warnings;
   for (const finding of shown) io.out(`${place(finding.at)}${finding.severity}: ${finding.message}\n`);
-  io.out(`${loaded.law.rulebooks.size} rulebooks, ${loaded.law.rules.size} rules: ${warnings.length} warnings, ${findings.length - warnings.length} notices · ruleset ${loaded.digest.slice(0, 8)}\n`);
+  io.out(
+    `${loaded.law.rulebooks.size} rulebooks, ${loaded.law.rules.size} rules: ${warnings.length} warnings, ${findings.length - warnings.length} notices · ruleset ${loaded.digest.slice(0, 8)}\n`,
+  );
   return warnings.length > 0 ? EXIT.findings : EXIT.clean;
 }

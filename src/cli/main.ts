@@ -6,11 +6,22 @@ import type { Command, ExitCode, Io } from './command.ts';
 import { EXIT, helpOf, parseArguments } from './command.ts';
 
 /** Commands are loaded when used: a check must not pay for what it does not need. */
-const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
-  check: { summary: 'what each market allows, asks and leaves open, with the article', load: () => import('./check.ts') },
-  explain: { summary: 'why a rule holds, does not, or is open, as a proof', load: () => import('./explain.ts') },
+const COMMANDS: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>
+> = {
+  check: {
+    summary: 'what each market allows, asks and leaves open, with the article',
+    load: () => import('./check.ts'),
+  },
+  explain: {
+    summary: 'why a rule holds, does not, or is open, as a proof',
+    load: () => import('./explain.ts'),
+  },
   where: { summary: 'where may this feature ship, one line per market', load: () => import('./where.ts') },
-  init: { summary: 'an interview that asks only what still matters, then writes comity.yaml', load: () => import('./init.ts') },
+  init: {
+    summary: 'an interview that asks only what still matters, then writes comity.yaml',
+    load: () => import('./init.ts'),
+  },
   law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
 };
 
@@ -26,7 +37,9 @@ function overview(): string {
 }
 
 function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
   return `${manifest.version}\n`;
 }
 
@@ -42,7 +55,13 @@ async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) {
-    throw new InputError([{ code: 'usage', message: `unknown command \`${name}\``, help: didYouMean(name, Object.keys(COMMANDS)) }]);
+    throw new InputError([
+      {
+        code: 'usage',
+        message: `unknown command \`${name}\``,
+        help: didYouMean(name, Object.keys(COMMANDS)),
+      },
+    ]);
   }
   const { command } = await entry.load();
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -58,7 +77,7 @@ const io: Io = {
   progress: (text) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
   },
-  colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb',
+  colour: process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb',
   columns: Math.min(process.stdout.columns ?? 80, 100),
 };
 
@@ -77,6 +96,7 @@ try {
   } else {
     const debug = process.argv.includes('--debug');
     io.err(`internal error: ${debug && error instanceof Error ? error.stack : String(error)}\n`);
-    if (!debug) io.err('  help: this is a bug in comity; run again with `--debug` and report what it prints\n');
+    if (!debug)
+      io.err('  help: this is a bug in comity; run again with `--debug` and report what it prints\n');
   }
 }

@@ -10,7 +10,13 @@ import { effectOf, sentence } from './words.ts';
 
 /** The stable JSON form of a check: `schema/check.schema.json` describes it. */
 export function reportOf(loaded: LoadedLaw, moment: Moment, features: readonly unknown[]): unknown {
-  return { format: 'comity.check/1', ruleset: loaded.digest, as_of: moment.asOf, known_at: moment.knownAt, features };
+  return {
+    format: 'comity.check/1',
+    ruleset: loaded.digest,
+    as_of: moment.asOf,
+    known_at: moment.knownAt,
+    features,
+  };
 }
 
 /** One feature. `brief` leaves out findings, what is coming, and proofs. */
@@ -19,7 +25,14 @@ export function featureReport(law: Law, feature: FeatureAssessment, detail: 'bri
     name: feature.manifest.name,
     file: feature.manifest.file,
     markets: feature.markets.map((assessment) => marketReport(law, assessment, detail)),
-    open: feature.open.map(({ fact, markets, findings }) => ({ fact: fact.id, question: fact.question, who: fact.who, cost: fact.cost, markets, findings })),
+    open: feature.open.map(({ fact, markets, findings }) => ({
+      fact: fact.id,
+      question: fact.question,
+      who: fact.who,
+      cost: fact.cost,
+      markets,
+      findings,
+    })),
   };
 }
 
@@ -30,12 +43,22 @@ function marketReport(law: Law, assessment: MarketAssessment, detail: 'brief' | 
     reasons: assessment.reasons.map((reason) => reasonReport(law, reason)),
     rulebooks: assessment.rulebooks.map((rulebook) => rulebook.id),
     uncovered: assessment.uncovered,
-    ...(detail === 'brief' ? {} : { findings: assessment.findings.map((finding) => findingReport(law, finding)), coming: assessment.coming.map((coming) => comingReport(law, coming)) }),
+    ...(detail === 'brief'
+      ? {}
+      : {
+          findings: assessment.findings.map((finding) => findingReport(law, finding)),
+          coming: assessment.coming.map((coming) => comingReport(law, coming)),
+        }),
   };
 }
 
 function reasonReport(law: Law, reason: Reason): unknown {
-  const where = reason.kind === 'no-rulebook' ? {} : reason.kind === 'scope-open' ? { rulebook: reason.rulebook.id, open: reason.open } : { rule: reason.finding.rule.id, open: reason.finding.open };
+  const where =
+    reason.kind === 'no-rulebook'
+      ? {}
+      : reason.kind === 'scope-open'
+        ? { rulebook: reason.rulebook.id, open: reason.open }
+        : { rule: reason.finding.rule.id, open: reason.finding.open };
   return { kind: reason.kind, text: sentence(law, reason), ...where };
 }
 
@@ -49,7 +72,9 @@ function ruleReport(law: Law, rule: Rule): Record<string, unknown> {
     effect: {
       kind: effect.kind,
       text: effectOf(law, rule),
-      ...(effect.kind === 'require' || (effect.kind === 'grant' && effect.control !== undefined) ? { control: effect.control, parameters: effect.parameters } : {}),
+      ...(effect.kind === 'require' || (effect.kind === 'grant' && effect.control !== undefined)
+        ? { control: effect.control, parameters: effect.parameters }
+        : {}),
     },
     confidence: rule.source.confidence,
     review: rule.review,
@@ -64,7 +89,11 @@ function coverageReport({ coverage }: Pick<Finding | Coming, 'coverage'>): Recor
       control: coverage.control,
       covered: coverage.covered,
       strength: coverage.strength.rung,
-      gaps: coverage.gaps.map(({ parameter, asked, inPlace }) => ({ parameter, asked, ...(inPlace === undefined ? {} : { in_place: inPlace }) })),
+      gaps: coverage.gaps.map(({ parameter, asked, inPlace }) => ({
+        parameter,
+        asked,
+        ...(inPlace === undefined ? {} : { in_place: inPlace }),
+      })),
       remarks: coverage.strength.remarks,
     },
   };
@@ -78,7 +107,13 @@ function findingReport(law: Law, finding: Finding): unknown {
     weight: finding.weight,
     per_request: finding.perRequest,
     owed_by: finding.owedBy,
-    ...(interval === undefined ? {} : { from: interval.from, ...(interval.to === undefined ? {} : { to: interval.to }), state: interval.state }),
+    ...(interval === undefined
+      ? {}
+      : {
+          from: interval.from,
+          ...(interval.to === undefined ? {} : { to: interval.to }),
+          state: interval.state,
+        }),
     ...coverageReport(finding),
     open: finding.open,
     unsettled: finding.unsettled,
@@ -87,7 +122,15 @@ function findingReport(law: Law, finding: Finding): unknown {
 }
 
 function comingReport(law: Law, coming: Coming): unknown {
-  return { ...ruleReport(law, coming.rule), kind: coming.kind, truth: coming.truth, weight: coming.weight, owed_by: coming.owedBy, ...(coming.from === undefined ? {} : { from: coming.from }), ...coverageReport(coming) };
+  return {
+    ...ruleReport(law, coming.rule),
+    kind: coming.kind,
+    truth: coming.truth,
+    weight: coming.weight,
+    owed_by: coming.owedBy,
+    ...(coming.from === undefined ? {} : { from: coming.from }),
+    ...coverageReport(coming),
+  };
 }
 
 /** A proof as plain data. */
@@ -98,7 +141,9 @@ export function proofReport(law: Law, proof: Proof): unknown {
     in_force: proof.inForce,
     ...(proof.scope === undefined ? {} : { scope: whyReport(law, proof.scope) }),
     ...(proof.when === undefined ? {} : { when: whyReport(law, proof.when) }),
-    ...(proof.defeatedBy.length === 0 ? {} : { defeated_by: proof.defeatedBy.map((one) => proofReport(law, one)) }),
+    ...(proof.defeatedBy.length === 0
+      ? {}
+      : { defeated_by: proof.defeatedBy.map((one) => proofReport(law, one)) }),
     ...(proof.overcame.length === 0 ? {} : { overcame: proof.overcame.map((one) => proofReport(law, one)) }),
     ...(proof.ambiguous === undefined ? {} : { ambiguous: proof.ambiguous }),
   };
@@ -120,7 +165,12 @@ function whyReport(law: Law, why: Why): unknown {
       };
     }
     case 'concluded':
-      return { concluded: why.name, is: why.is, truth: why.truth, by: why.by.map((proof) => proofReport(law, proof)) };
+      return {
+        concluded: why.name,
+        is: why.is,
+        truth: why.truth,
+        by: why.by.map((proof) => proofReport(law, proof)),
+      };
     case 'not':
       return { not: whyReport(law, why.of), truth: why.truth };
     default:

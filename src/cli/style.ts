@@ -22,7 +22,12 @@ export function wrap(text: string, width: number): readonly string[] {
 }
 
 /** A row of fixed columns followed by one that wraps under itself. */
-export function row(io: Io, left: readonly (readonly [text: string, width: number])[], last: string, colours: readonly (Colour | undefined)[] = []): string {
+export function row(
+  io: Io,
+  left: readonly (readonly [text: string, width: number])[],
+  last: string,
+  colours: readonly (Colour | undefined)[] = [],
+): string {
   const indent = left.reduce((sum, [, width]) => sum + width, 0);
   const lines = wrap(last, Math.max(20, io.columns - indent));
   const head = left.map(([text, width], i) => {

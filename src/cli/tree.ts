@@ -1,7 +1,7 @@
+import type { Decimal } from '../facts/decimal.ts';
+import { formatDecimal } from '../facts/decimal.ts';
 import type { Domain } from '../facts/domain.ts';
 import { isKnown } from '../facts/domain.ts';
-import { formatDecimal } from '../facts/decimal.ts';
-import type { Decimal } from '../facts/decimal.ts';
 import type { FactTest } from '../facts/test.ts';
 import type { Fact } from '../facts/vocabulary.ts';
 import type { Law } from '../rules/law.ts';
@@ -31,7 +31,12 @@ export function describeTest(test: FactTest): string {
     case 'range': {
       const { gte, gt, lte, lt } = test.range;
       if (gte !== undefined && gte === lte) return `= ${number(gte)}`;
-      const parts = [gte === undefined ? [] : `≥ ${number(gte)}`, gt === undefined ? [] : `> ${number(gt)}`, lte === undefined ? [] : `≤ ${number(lte)}`, lt === undefined ? [] : `< ${number(lt)}`];
+      const parts = [
+        gte === undefined ? [] : `≥ ${number(gte)}`,
+        gt === undefined ? [] : `> ${number(gt)}`,
+        lte === undefined ? [] : `≤ ${number(lte)}`,
+        lt === undefined ? [] : `< ${number(lt)}`,
+      ];
       return parts.flat().join(' and ');
     }
   }
@@ -45,7 +50,11 @@ function number(value: string): string {
 export function describeDomain(fact: Fact, domain: Domain): string {
   switch (domain.kind) {
     case 'choice':
-      return isKnown(domain) ? [...domain.possible].join('') : fact.type === 'bool' || domain.possible.size === fact.values.size ? 'not stated' : `one of ${[...domain.possible].join(', ')}`;
+      return isKnown(domain)
+        ? [...domain.possible].join('')
+        : fact.type === 'bool' || domain.possible.size === fact.values.size
+          ? 'not stated'
+          : `one of ${[...domain.possible].join(', ')}`;
     case 'members': {
       if (isKnown(domain)) return domain.certain.size === 0 ? 'none' : [...domain.certain].join(', ');
       if (domain.certain.size === 0 && domain.possible.size === fact.values.size) return 'not stated';
@@ -54,7 +63,12 @@ export function describeDomain(fact: Fact, domain: Domain): string {
     case 'interval':
       if (domain.low === undefined && domain.high === undefined) return 'not stated';
       if (isKnown(domain)) return number(domain.low?.value ?? '');
-      return [domain.low === undefined ? [] : `${domain.low.inclusive ? '≥' : '>'} ${number(domain.low.value)}`, domain.high === undefined ? [] : `${domain.high.inclusive ? '≤' : '<'} ${number(domain.high.value)}`].flat().join(' and ');
+      return [
+        domain.low === undefined ? [] : `${domain.low.inclusive ? '≥' : '>'} ${number(domain.low.value)}`,
+        domain.high === undefined ? [] : `${domain.high.inclusive ? '≤' : '<'} ${number(domain.high.value)}`,
+      ]
+        .flat()
+        .join(' and ');
   }
 }
 
@@ -64,15 +78,32 @@ export function printProof(law: Law, proof: Proof, io: Io): void {
 }
 
 function branchesOf(law: Law, proof: Proof): readonly Branch[] {
-  const notYet = proof.inForce ? [] : [{ text: proof.next === undefined ? 'not in force on that day' : `not in force on that day; from ${proof.next.from}`, below: [] }];
+  const notYet = proof.inForce
+    ? []
+    : [
+        {
+          text:
+            proof.next === undefined
+              ? 'not in force on that day'
+              : `not in force on that day; from ${proof.next.from}`,
+          below: [],
+        },
+      ];
   const scope = proof.scope === undefined ? [] : [branch(law, proof.scope)];
   const when = proof.when === undefined ? [] : flatten(law, proof.when);
-  const doubt = proof.ambiguous === undefined ? [] : [{ text: `the law is unsettled: ${proof.ambiguous}`, below: [] }];
+  const doubt =
+    proof.ambiguous === undefined ? [] : [{ text: `the law is unsettled: ${proof.ambiguous}`, below: [] }];
   const verb = proof.truth === 'unknown' ? 'may be defeated by' : 'defeated by';
-  const defeated = proof.defeatedBy.map((one) => ({ text: `${verb} ${nameOf(law, one)}`, below: branchesOf(law, one) }));
+  const defeated = proof.defeatedBy.map((one) => ({
+    text: `${verb} ${nameOf(law, one)}`,
+    below: branchesOf(law, one),
+  }));
   const overcame = proof.overcame.map((one) => ({
     text: `${nameOf(law, one)} would defeat this …`,
-    below: one.defeatedBy.length > 0 ? one.defeatedBy.map((by) => ({ text: `… but ${nameOf(law, by)}`, below: branchesOf(law, by) })) : branchesOf(law, one),
+    below:
+      one.defeatedBy.length > 0
+        ? one.defeatedBy.map((by) => ({ text: `… but ${nameOf(law, by)}`, below: branchesOf(law, by) }))
+        : branchesOf(law, one),
   }));
   return [...notYet, ...scope, ...when, ...doubt, ...defeated, ...overcame];
 }
@@ -93,8 +124,19 @@ function branch(law: Law, reason: Reason): Branch {
     case 'fact':
       return { text: leaf(law, reason), below: [] };
     case 'concluded': {
-      const word = reason.truth === 'unknown' ? 'may be concluded' : (reason.truth === 'true') === reason.is ? 'concluded' : 'not concluded';
-      return { text: `${reason.name} ${word}`, below: reason.by.map((proof) => ({ text: `${nameOf(law, proof)}${proof.truth === 'true' ? '' : proof.truth === 'false' ? ' does not hold' : ' is open'}`, below: branchesOf(law, proof) })) };
+      const word =
+        reason.truth === 'unknown'
+          ? 'may be concluded'
+          : (reason.truth === 'true') === reason.is
+            ? 'concluded'
+            : 'not concluded';
+      return {
+        text: `${reason.name} ${word}`,
+        below: reason.by.map((proof) => ({
+          text: `${nameOf(law, proof)}${proof.truth === 'true' ? '' : proof.truth === 'false' ? ' does not hold' : ' is open'}`,
+          below: branchesOf(law, proof),
+        })),
+      };
     }
     case 'not': {
       const inner = branch(law, reason.of);
@@ -103,7 +145,14 @@ function branch(law: Law, reason: Reason): Branch {
     default: {
       const [only] = reason.of;
       if (reason.of.length === 1 && only !== undefined) return branch(law, only);
-      const head = reason.kind === 'at-least' ? `at least ${reason.n} of` : reason.kind === 'all' ? 'all of' : reason.truth === 'false' ? 'none of' : 'any of';
+      const head =
+        reason.kind === 'at-least'
+          ? `at least ${reason.n} of`
+          : reason.kind === 'all'
+            ? 'all of'
+            : reason.truth === 'false'
+              ? 'none of'
+              : 'any of';
       return { text: head, below: reason.of.map((one) => branch(law, one)) };
     }
   }
@@ -112,7 +161,10 @@ function branch(law: Law, reason: Reason): Branch {
 function leaf(law: Law, reason: Extract<Reason, { kind: 'fact' }>): string {
   const fact = law.vocabulary.facts.get(reason.fact);
   const known = fact === undefined ? '' : describeDomain(fact, reason.domain);
-  const said = reason.truth === 'true' ? `${reason.fact} ${describeTest(reason.test)}` : `${reason.fact} ${describeTest(reason.test)}: ${reason.truth === 'false' ? 'no' : 'open'}, ${known}`;
+  const said =
+    reason.truth === 'true'
+      ? `${reason.fact} ${describeTest(reason.test)}`
+      : `${reason.fact} ${describeTest(reason.test)}: ${reason.truth === 'false' ? 'no' : 'open'}, ${known}`;
   const value = reason.truth === 'true' && reason.test.kind === 'range' && known !== '' ? ` (${known})` : '';
   return `${said}${value}${originOf(reason)}`;
 }
@@ -135,7 +187,9 @@ function print(node: Branch, indent: string, io: Io): void {
     const last = i === node.below.length - 1;
     const lines = wrap(child.text, Math.max(30, io.columns - indent.length - 3));
     lines.forEach((line, n) => {
-      io.out(`${paint(io, 'dim', indent + (n === 0 ? (last ? '└─ ' : '├─ ') : last ? '   ' : '│  '))}${line}\n`);
+      io.out(
+        `${paint(io, 'dim', indent + (n === 0 ? (last ? '└─ ' : '├─ ') : last ? '   ' : '│  '))}${line}\n`,
+      );
     });
     print(child, indent + (last ? '   ' : '│  '), io);
   });
@@ -148,11 +202,21 @@ export function printRuleHead(law: Law, proof: Proof, io: Io): void {
   const rulebook = law.rulebooks.get(rule.rulebook);
   for (const line of wrap(effectOf(law, rule), io.columns)) io.out(`${paint(io, 'bold', line)}\n`);
   const interval = proof.interval ?? proof.next;
-  const earlier = rule.effective.filter((other) => interval !== undefined && other.recorded < interval.recorded).at(-1);
-  const since = interval === undefined ? 'not in force' : `from ${interval.from}${interval.to === undefined ? '' : ` to before ${interval.to}`}${earlier === undefined ? '' : ` (until ${interval.basis ?? interval.recorded}: ${earlier.from})`}`;
+  const earlier = rule.effective
+    .filter((other) => interval !== undefined && other.recorded < interval.recorded)
+    .at(-1);
+  const since =
+    interval === undefined
+      ? 'not in force'
+      : `from ${interval.from}${interval.to === undefined ? '' : ` to before ${interval.to}`}${earlier === undefined ? '' : ` (until ${interval.basis ?? interval.recorded}: ${earlier.from})`}`;
   const state = interval === undefined || interval.state === 'in-force' ? '' : ` · ${interval.state}`;
   const reviewed = rule.review === 'none' ? 'reviewed by nobody yet' : `reviewed by ${rule.review}`;
-  for (const line of [`${rulebook?.title ?? ''}, ${rule.cite} · ${rule.id}`, `${since}${state} · confidence ${rule.source.confidence} · ${reviewed}`, rule.source.url, ...(rule.note === undefined ? [] : [`note: ${rule.note}`])]) {
+  for (const line of [
+    `${rulebook?.title ?? ''}, ${rule.cite} · ${rule.id}`,
+    `${since}${state} · confidence ${rule.source.confidence} · ${reviewed}`,
+    rule.source.url,
+    ...(rule.note === undefined ? [] : [`note: ${rule.note}`]),
+  ]) {
     for (const part of wrap(line, io.columns)) io.out(`${paint(io, 'dim', part)}\n`);
   }
 }

@@ -5,7 +5,12 @@ import type { Law } from '../rules/law.ts';
 import type { Rule } from '../rules/rule.ts';
 
 /** The colour of an outcome; the word itself is always printed. */
-export const OUTCOME_COLOURS = { 'not-allowed': 'red', 'cannot-tell': 'yellow', 'allowed-if': 'cyan', allowed: 'green' } as const satisfies Record<Outcome, string>;
+export const OUTCOME_COLOURS = {
+  'not-allowed': 'red',
+  'cannot-tell': 'yellow',
+  'allowed-if': 'cyan',
+  allowed: 'green',
+} as const satisfies Record<Outcome, string>;
 
 /** What a rule says, in a few words. */
 export function effectOf(law: Law, rule: Rule): string {
@@ -67,22 +72,37 @@ export function headline(law: Law, assessment: MarketAssessment): string {
 }
 
 function more(assessment: MarketAssessment): string {
-  const others = assessment.reasons.filter(({ kind }) => kind === 'prohibited' || kind === 'prohibition-open' || kind === 'scope-open').length - 1;
+  const others =
+    assessment.reasons.filter(
+      ({ kind }) => kind === 'prohibited' || kind === 'prohibition-open' || kind === 'scope-open',
+    ).length - 1;
   return others > 0 ? ` (and ${others} more)` : '';
 }
 
 function classes(assessment: MarketAssessment): string {
-  const labels = assessment.findings.flatMap(({ rule, truth }) => (rule.effect.kind === 'classify' && truth === 'true' ? [rule.effect.label] : []));
+  const labels = assessment.findings.flatMap(({ rule, truth }) =>
+    rule.effect.kind === 'classify' && truth === 'true' ? [rule.effect.label] : [],
+  );
   return labels.length === 0 ? '' : `; ${[...new Set(labels)].join(', ')}`;
 }
 
 /** The nearest thing to come that changes most: a prohibition, a class, or a number of duties. */
 function comingHint(assessment: MarketAssessment): string {
-  const ahead = assessment.coming.filter(({ kind, truth, from }) => kind === 'enacted' && truth === 'true' && from !== undefined);
-  const lead = ahead.find(({ rule }) => rule.effect.kind === 'prohibit') ?? ahead.find(({ rule }) => rule.effect.kind === 'classify') ?? ahead.find(({ weight }) => weight === 'counts');
+  const ahead = assessment.coming.filter(
+    ({ kind, truth, from }) => kind === 'enacted' && truth === 'true' && from !== undefined,
+  );
+  const lead =
+    ahead.find(({ rule }) => rule.effect.kind === 'prohibit') ??
+    ahead.find(({ rule }) => rule.effect.kind === 'classify') ??
+    ahead.find(({ weight }) => weight === 'counts');
   if (lead === undefined) return '';
   const { effect, cite } = lead.rule;
-  const what = effect.kind === 'prohibit' ? 'prohibited' : effect.kind === 'classify' ? effect.label : `${ahead.filter(({ weight }) => weight === 'counts').length} more duties`;
+  const what =
+    effect.kind === 'prohibit'
+      ? 'prohibited'
+      : effect.kind === 'classify'
+        ? effect.label
+        : `${ahead.filter(({ weight }) => weight === 'counts').length} more duties`;
   return `; ${what} from ${lead.from} (${cite})`;
 }
 
@@ -108,7 +128,10 @@ export function sentence(law: Law, reason: Reason): string {
 
 /** What leaves a finding open: facts nobody stated, or the law itself. */
 export function waitsFor(finding: Finding): string {
-  const doubts = finding.unsettled.length > 0 ? `the law is unsettled (${[...new Set(finding.unsettled.map(({ why }) => why))].join('; ')})` : '';
+  const doubts =
+    finding.unsettled.length > 0
+      ? `the law is unsettled (${[...new Set(finding.unsettled.map(({ why }) => why))].join('; ')})`
+      : '';
   const facts = finding.open.length > 0 ? `hangs on ${several(finding.open)}` : '';
   return [facts, doubts].filter((part) => part !== '').join('; ') || 'open';
 }
@@ -121,16 +144,25 @@ export function coverOf(law: Law, finding: Pick<Finding | Coming, 'coverage'>): 
   if (coverage.covered) return coverage.strength.rung;
   const gaps = coverage.gaps.map(({ parameter, asked, inPlace }) => {
     const definition = control?.parameters.get(parameter);
-    const show = (value: typeof asked): string => (definition === undefined ? String(value) : formatValue(definition, value));
+    const show = (value: typeof asked): string =>
+      definition === undefined ? String(value) : formatValue(definition, value);
     return `${parameter.replaceAll('_', ' ')}: ${inPlace === undefined ? 'not stated' : show(inPlace)}, asked ${show(asked)}`;
   });
-  const weak = coverage.strength.rung === 'none' ? 'not in place' : `${coverage.strength.rung}, needs ${control?.sufficient ?? ''}`;
-  return [...(coverage.strength.rung === 'none' ? [weak] : [weak, ...gaps]), ...coverage.strength.remarks].join('; ');
+  const weak =
+    coverage.strength.rung === 'none'
+      ? 'not in place'
+      : `${coverage.strength.rung}, needs ${control?.sufficient ?? ''}`;
+  return [
+    ...(coverage.strength.rung === 'none' ? [weak] : [weak, ...gaps]),
+    ...coverage.strength.remarks,
+  ].join('; ');
 }
 
 /** The first few of a list, and how many more there are. */
 function several(names: readonly string[]): string {
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+  return names.length <= 4
+    ? names.join(', ')
+    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }
 
 export function count(n: number, noun: string): string {

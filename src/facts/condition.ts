@@ -23,16 +23,28 @@ export type OnDerived = (name: string, at: Position) => void;
  * Reads a condition. A name that is no fact of the vocabulary is a concluded fact when `onDerived` is given
  * (rules), and an error otherwise (constraints of the vocabulary).
  */
-export function readCondition(reader: Reader, node: SourceNode, facts: ReadonlyMap<string, Fact>, onDerived?: OnDerived): Condition | undefined {
-  if (node.kind !== 'map') return reader.report('wrong-type', 'a condition must be a map such as `{fact: test}`', node.at);
+export function readCondition(
+  reader: Reader,
+  node: SourceNode,
+  facts: ReadonlyMap<string, Fact>,
+  onDerived?: OnDerived,
+): Condition | undefined {
+  if (node.kind !== 'map')
+    return reader.report('wrong-type', 'a condition must be a map such as `{fact: test}`', node.at);
   const [entry, second] = node.entries;
   if (entry === undefined) return reader.report('missing', 'a condition is empty', node.at);
   if (second !== undefined) {
-    return reader.report('wrong-type', `a condition has one key; \`${second.key}\` is a second`, second.keyAt, 'wrap them: {all: [{…}, {…}]}');
+    return reader.report(
+      'wrong-type',
+      `a condition has one key; \`${second.key}\` is a second`,
+      second.keyAt,
+      'wrap them: {all: [{…}, {…}]}',
+    );
   }
   const children = (list: SourceNode): readonly Condition[] | undefined => {
     const items = reader.list(list, `\`${entry.key}\``);
-    if (list.kind === 'list' && items.length === 0) return reader.report('missing', `\`${entry.key}\` has no conditions`, list.at);
+    if (list.kind === 'list' && items.length === 0)
+      return reader.report('missing', `\`${entry.key}\` has no conditions`, list.at);
     const read = items.map((item) => readCondition(reader, item, facts, onDerived));
     return read.every((child) => child !== undefined) && read.length > 0 ? read : undefined;
   };
@@ -52,7 +64,8 @@ export function readCondition(reader: Reader, node: SourceNode, facts: ReadonlyM
       const list = map && reader.need(map, 'of', '`at_least`');
       const of = list && children(list);
       if (n === undefined || of === undefined) return undefined;
-      if (n < 1 || n > of.length) return reader.report('bad-number', `\`n: ${n}\` must be between 1 and ${of.length}`, entry.value.at);
+      if (n < 1 || n > of.length)
+        return reader.report('bad-number', `\`n: ${n}\` must be between 1 and ${of.length}`, entry.value.at);
       return { kind: 'at-least', n, of };
     }
     default:
@@ -60,7 +73,14 @@ export function readCondition(reader: Reader, node: SourceNode, facts: ReadonlyM
   }
 }
 
-function readLeaf(reader: Reader, name: string, at: Position, value: SourceNode, facts: ReadonlyMap<string, Fact>, onDerived?: OnDerived): Condition | undefined {
+function readLeaf(
+  reader: Reader,
+  name: string,
+  at: Position,
+  value: SourceNode,
+  facts: ReadonlyMap<string, Fact>,
+  onDerived?: OnDerived,
+): Condition | undefined {
   const fact = facts.get(name);
   if (fact !== undefined) {
     const test = readTest(reader, value, fact);
@@ -76,7 +96,10 @@ function readLeaf(reader: Reader, name: string, at: Position, value: SourceNode,
 }
 
 /** Every fact and every concluded fact that a condition tests. */
-export function mentions(condition: Condition): { readonly facts: ReadonlySet<string>; readonly derived: ReadonlySet<string> } {
+export function mentions(condition: Condition): {
+  readonly facts: ReadonlySet<string>;
+  readonly derived: ReadonlySet<string>;
+} {
   const facts = new Set<string>();
   const derived = new Set<string>();
   const visit = (node: Condition): void => {

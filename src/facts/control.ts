@@ -1,9 +1,9 @@
+import { parseDuration } from './duration.ts';
+import { throwIfAny } from './problem.ts';
 import type { Reader } from './reader.ts';
 import { Reader as SourceReader } from './reader.ts';
-import { throwIfAny } from './problem.ts';
 import type { MapNode, SourceNode } from './source.ts';
 import { didYouMean } from './suggest.ts';
-import { parseDuration } from './duration.ts';
 
 /** The ladder of evidence, weakest first. The tool picks the rung from what it can check. */
 export const RUNGS = ['none', 'declared', 'documented', 'tested', 'measured', 'verified'] as const;
@@ -57,8 +57,10 @@ export function readControls(files: readonly SourceNode[]): ReadonlyMap<string, 
     for (const node of reader.list(reader.need(top, 'controls', 'a file of controls'), '`controls`')) {
       const control = readControl(reader, node, family);
       if (control === undefined) continue;
-      if (controls.has(control.id)) reader.report('duplicate', `control \`${control.id}\` is defined twice`, node.at);
-      if (!control.id.startsWith(`${family}-`)) reader.report('unknown-value', `control \`${control.id}\` is not of the family ${family}`, node.at);
+      if (controls.has(control.id))
+        reader.report('duplicate', `control \`${control.id}\` is defined twice`, node.at);
+      if (!control.id.startsWith(`${family}-`))
+        reader.report('unknown-value', `control \`${control.id}\` is not of the family ${family}`, node.at);
       controls.set(control.id, control);
     }
   }
@@ -74,7 +76,8 @@ function readControl(reader: Reader, node: SourceNode, family: string): Control 
   const build = reader.text(reader.need(map, 'build', 'a control'), '`build`');
   const evidenceNode = reader.need(map, 'evidence', 'a control');
   const evidence = evidenceNode && reader.map(evidenceNode, '`evidence`', ['sufficient', 'how']);
-  const sufficient = evidence && reader.oneOf(reader.need(evidence, 'sufficient', '`evidence`'), 'sufficient', RUNGS);
+  const sufficient =
+    evidence && reader.oneOf(reader.need(evidence, 'sufficient', '`evidence`'), 'sufficient', RUNGS);
   const how = reader.list(evidence && reader.need(evidence, 'how', '`evidence`'), '`how`').flatMap((item) => {
     const entry = reader.map(item, 'a way to prove', ['kind', 'what']);
     const kind = entry && reader.oneOf(reader.need(entry, 'kind', 'a way to prove'), 'kind', EVIDENCE_KINDS);
@@ -100,25 +103,44 @@ function readParameters(reader: Reader, control: MapNode): ReadonlyMap<string, P
     const join = map && reader.oneOf(reader.need(map, 'join', 'a parameter'), 'join', JOINS);
     if (!map || !type || !means || !join) continue;
     const values = reader.entry(map, 'values')?.value;
-    const words = new Map(values?.kind === 'map' ? values.entries.map((entry) => [entry.key, reader.text(entry.value, `the meaning of \`${entry.key}\``) ?? '']) : []);
-    if ((type === 'set' || type === 'enum') && words.size === 0) reader.report('missing', `parameter \`${key}\` needs \`values\``, keyAt);
+    const words = new Map(
+      values?.kind === 'map'
+        ? values.entries.map((entry) => [
+            entry.key,
+            reader.text(entry.value, `the meaning of \`${entry.key}\``) ?? '',
+          ])
+        : [],
+    );
+    if ((type === 'set' || type === 'enum') && words.size === 0)
+      reader.report('missing', `parameter \`${key}\` needs \`values\``, keyAt);
     const upper = reader.text(reader.entry(map, 'upper')?.value, '`upper`');
     parameters.set(key, { type, means, join, values: words, ...(upper === undefined ? {} : { upper }) });
   }
   for (const [key, { upper }] of parameters) {
-    if (upper !== undefined && !parameters.has(upper)) reader.report('dangling', `parameter \`${key}\` names the unknown parameter \`${upper}\``, node.at);
+    if (upper !== undefined && !parameters.has(upper))
+      reader.report('dangling', `parameter \`${key}\` names the unknown parameter \`${upper}\``, node.at);
   }
   return parameters;
 }
 
 /** Reads the value of a parameter, in the unit that the control gives it. */
-export function readParameterValue(reader: Reader, node: SourceNode, name: string, parameter: Parameter): ParameterValue | undefined {
+export function readParameterValue(
+  reader: Reader,
+  node: SourceNode,
+  name: string,
+  parameter: Parameter,
+): ParameterValue | undefined {
   const what = `\`${name}\``;
   switch (parameter.type) {
     case 'duration': {
       const duration = node.kind === 'scalar' ? parseDuration(node.text) : undefined;
       if (duration !== undefined) return duration;
-      return reader.report('bad-duration', `${what} must be an ISO 8601 duration`, node.at, 'for example P6M, P10Y, P30D or PT72H');
+      return reader.report(
+        'bad-duration',
+        `${what} must be an ISO 8601 duration`,
+        node.at,
+        'for example P6M, P10Y, P30D or PT72H',
+      );
     }
     case 'count':
       return reader.integer(node, what);
@@ -127,19 +149,30 @@ export function readParameterValue(reader: Reader, node: SourceNode, name: strin
     case 'enum':
       return reader.oneOf(node, what, [...parameter.values.keys()]);
     case 'set': {
-      const words = reader.list(node, what).flatMap((item) => reader.oneOf(item, `a value of ${what}`, [...parameter.values.keys()]) ?? []);
+      const words = reader
+        .list(node, what)
+        .flatMap((item) => reader.oneOf(item, `a value of ${what}`, [...parameter.values.keys()]) ?? []);
       return [...new Set(words)].sort();
     }
   }
 }
 
 /** Reads `{control: ID, parameter: value, …}`, or the parameters of a control in a manifest. */
-export function readParameterValues(reader: Reader, entries: MapNode['entries'], control: Control): ParameterValues {
+export function readParameterValues(
+  reader: Reader,
+  entries: MapNode['entries'],
+  control: Control,
+): ParameterValues {
   const values: Record<string, ParameterValue> = {};
   for (const { key, value, keyAt } of entries) {
     const parameter = control.parameters.get(key);
     if (parameter === undefined) {
-      reader.report('unknown-key', `control \`${control.id}\` has no parameter \`${key}\``, keyAt, didYouMean(key, [...control.parameters.keys()]));
+      reader.report(
+        'unknown-key',
+        `control \`${control.id}\` has no parameter \`${key}\``,
+        keyAt,
+        didYouMean(key, [...control.parameters.keys()]),
+      );
       continue;
     }
     const read = readParameterValue(reader, value, key, parameter);

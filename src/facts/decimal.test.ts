@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareDecimals, formatDecimal, parseDecimal } from './decimal.ts';
 import type { Decimal } from './decimal.ts';
+import { compareDecimals, formatDecimal, parseDecimal } from './decimal.ts';
 
 const decimal = (text: string): Decimal => {
   const value = parseDecimal(text);
@@ -22,9 +22,12 @@ describe('decimals', () => {
     expect(parseDecimal(text)).toBe(canonical);
   });
 
-  test.each(['', 'abc', '1e', '0x10', '1_000', '.5', '1e999', 'NaN', 'Infinity', '1,5'])('%s is no decimal', (text) => {
-    expect(parseDecimal(text)).toBeUndefined();
-  });
+  test.each(['', 'abc', '1e', '0x10', '1_000', '.5', '1e999', 'NaN', 'Infinity', '1,5'])(
+    '%s is no decimal',
+    (text) => {
+      expect(parseDecimal(text)).toBeUndefined();
+    },
+  );
 
   test('tells 10^25 from the number just above it, which a float cannot', () => {
     expect(compareDecimals(decimal('10000000000000000000000001'), decimal('1e25'))).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { smallLaw } from '../rules/testdata/small-law.ts';
 import type { Domain } from './domain.ts';
-import { domainOf, fullDomain, narrow, pointDomain, test as ask } from './domain.ts';
+import { test as ask, domainOf, fullDomain, narrow, pointDomain } from './domain.ts';
 import type { FactTest } from './test.ts';
 import type { Fact } from './vocabulary.ts';
 
@@ -18,7 +18,10 @@ const situations = fc.oneof(
   fc.record({
     fact: fc.constant(fact('t.uses')),
     point: fc.subarray(['one', 'two', 'three']).map((value) => domainOf(value)),
-    test: fc.record({ kind: fc.constantFrom('has' as const, 'only' as const), values: fc.subarray(['one', 'two', 'three']) }),
+    test: fc.record({
+      kind: fc.constantFrom('has' as const, 'only' as const),
+      values: fc.subarray(['one', 'two', 'three']),
+    }),
   }),
   fc.record({
     fact: fc.constant(fact('t.kind')),
@@ -28,7 +31,9 @@ const situations = fc.oneof(
   fc.record({
     fact: fc.constant(fact('t.count')),
     point: fc.integer({ min: 0, max: 9 }).map((n) => pointDomain(String(n))),
-    test: fc.tuple(fc.constantFrom('gte', 'gt', 'lte', 'lt'), fc.integer({ min: 0, max: 9 })).map(([key, n]): FactTest => ({ kind: 'range', range: { [key]: String(n) } })),
+    test: fc
+      .tuple(fc.constantFrom('gte', 'gt', 'lte', 'lt'), fc.integer({ min: 0, max: 9 }))
+      .map(([key, n]): FactTest => ({ kind: 'range', range: { [key]: String(n) } })),
   }),
 );
 
@@ -49,8 +54,18 @@ describe('what a fact may still be', () => {
   });
 
   test('bounds are exact: greater than is not at least', () => {
-    expect(ask(fact('t.flop'), pointDomain('10000000000000000000000000'), { kind: 'range', range: { gt: '10000000000000000000000000' } })).toBe('false');
-    expect(ask(fact('t.flop'), pointDomain('10000000000000000000000000'), { kind: 'range', range: { gte: '10000000000000000000000000' } })).toBe('true');
+    expect(
+      ask(fact('t.flop'), pointDomain('10000000000000000000000000'), {
+        kind: 'range',
+        range: { gt: '10000000000000000000000000' },
+      }),
+    ).toBe('false');
+    expect(
+      ask(fact('t.flop'), pointDomain('10000000000000000000000000'), {
+        kind: 'range',
+        range: { gte: '10000000000000000000000000' },
+      }),
+    ).toBe('true');
   });
 
   test('`known` is true once stated and never false', () => {

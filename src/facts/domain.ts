@@ -1,5 +1,5 @@
-import { compareDecimals } from './decimal.ts';
 import type { Decimal } from './decimal.ts';
+import { compareDecimals } from './decimal.ts';
 import type { FactTest, Range } from './test.ts';
 import type { Truth } from './truth.ts';
 import type { Fact } from './vocabulary.ts';
@@ -18,7 +18,11 @@ export type FactValue = boolean | string | readonly string[];
  */
 export type Domain =
   | { readonly kind: 'choice'; readonly possible: ReadonlySet<string> }
-  | { readonly kind: 'members'; readonly certain: ReadonlySet<string>; readonly possible: ReadonlySet<string> }
+  | {
+      readonly kind: 'members';
+      readonly certain: ReadonlySet<string>;
+      readonly possible: ReadonlySet<string>;
+    }
   | { readonly kind: 'interval'; readonly low?: Bound; readonly high?: Bound };
 
 export interface Bound {
@@ -111,14 +115,25 @@ function testRange(fact: Fact, domain: Extract<Domain, { kind: 'interval' }>, ra
   const aboveLow = low === undefined || (domain.low !== undefined && !isBelow(fact, domain.low, low));
   const belowHigh = high === undefined || (domain.high !== undefined && !isAbove(fact, domain.high, high));
   if (aboveLow && belowHigh) return 'true';
-  const apart = (high !== undefined && domain.low !== undefined && disjoint(fact, domain.low, high)) ||
+  const apart =
+    (high !== undefined && domain.low !== undefined && disjoint(fact, domain.low, high)) ||
     (low !== undefined && domain.high !== undefined && disjoint(fact, low, domain.high));
   return apart ? 'false' : 'unknown';
 }
 
 function boundsOf(range: Range): { readonly low?: Bound; readonly high?: Bound } {
-  const low = range.gte !== undefined ? { value: range.gte, inclusive: true } : range.gt !== undefined ? { value: range.gt, inclusive: false } : undefined;
-  const high = range.lte !== undefined ? { value: range.lte, inclusive: true } : range.lt !== undefined ? { value: range.lt, inclusive: false } : undefined;
+  const low =
+    range.gte !== undefined
+      ? { value: range.gte, inclusive: true }
+      : range.gt !== undefined
+        ? { value: range.gt, inclusive: false }
+        : undefined;
+  const high =
+    range.lte !== undefined
+      ? { value: range.lte, inclusive: true }
+      : range.lt !== undefined
+        ? { value: range.lt, inclusive: false }
+        : undefined;
   return { ...(low === undefined ? {} : { low }), ...(high === undefined ? {} : { high }) };
 }
 
@@ -161,7 +176,11 @@ export function narrow(fact: Fact, domain: Domain, asked: FactTest, passes: bool
   }
 }
 
-function narrowMembers(domain: Extract<Domain, { kind: 'members' }>, asked: FactTest, passes: boolean): Domain | undefined {
+function narrowMembers(
+  domain: Extract<Domain, { kind: 'members' }>,
+  asked: FactTest,
+  passes: boolean,
+): Domain | undefined {
   const listed = asked.kind === 'has' || asked.kind === 'only' ? asked.values : [];
   let certain = domain.certain;
   let possible = domain.possible;
@@ -183,12 +202,18 @@ function narrowMembers(domain: Extract<Domain, { kind: 'members' }>, asked: Fact
   return same ? domain : { kind: 'members', certain, possible };
 }
 
-function narrowInterval(fact: Fact, domain: Extract<Domain, { kind: 'interval' }>, range: Range, passes: boolean): Domain | undefined {
+function narrowInterval(
+  fact: Fact,
+  domain: Extract<Domain, { kind: 'interval' }>,
+  range: Range,
+  passes: boolean,
+): Domain | undefined {
   const bounds = boundsOf(range);
   let { low, high } = domain;
   if (passes) {
     if (bounds.low !== undefined && (low === undefined || isBelow(fact, low, bounds.low))) low = bounds.low;
-    if (bounds.high !== undefined && (high === undefined || isAbove(fact, high, bounds.high))) high = bounds.high;
+    if (bounds.high !== undefined && (high === undefined || isAbove(fact, high, bounds.high)))
+      high = bounds.high;
   } else if (bounds.low !== undefined && bounds.high === undefined) {
     const below: Bound = { value: bounds.low.value, inclusive: !bounds.low.inclusive };
     if (high === undefined || isAbove(fact, high, below)) high = below;

@@ -16,10 +16,15 @@ export function parseDuration(text: string): Duration | undefined {
  */
 export function minutesOf(duration: Duration): number {
   const [, years, months, weeks, days, hours, minutes] = PATTERN.exec(duration) ?? [];
-  const part = (text: string | undefined, unit: number): number => (text === undefined ? 0 : Number(text) * unit);
+  const part = (text: string | undefined, unit: number): number =>
+    text === undefined ? 0 : Number(text) * unit;
   return (
-    part(years, MINUTES.year) + part(months, MINUTES.month) + part(weeks, MINUTES.week) +
-    part(days, MINUTES.day) + part(hours, MINUTES.hour) + part(minutes, MINUTES.minute)
+    part(years, MINUTES.year) +
+    part(months, MINUTES.month) +
+    part(weeks, MINUTES.week) +
+    part(days, MINUTES.day) +
+    part(hours, MINUTES.hour) +
+    part(minutes, MINUTES.minute)
   );
 }
 

@@ -1,6 +1,6 @@
-import type { SourceNode } from './source.ts';
-import { Reader } from './reader.ts';
 import { throwIfAny } from './problem.ts';
+import { Reader } from './reader.ts';
+import type { SourceNode } from './source.ts';
 
 const KINDS = ['union', 'country', 'subdivision', 'city', 'zone'] as const;
 
@@ -51,10 +51,16 @@ export function readJurisdictions(root: SourceNode): Jurisdictions {
   const above = containers(byId);
   for (const { node, place } of places) {
     for (const other of [...place.members, ...(place.parent === undefined ? [] : [place.parent])]) {
-      if (!byId.has(other)) reader.report('dangling', `\`${place.id}\` names the unknown jurisdiction \`${other}\``, node.at);
+      if (!byId.has(other))
+        reader.report('dangling', `\`${place.id}\` names the unknown jurisdiction \`${other}\``, node.at);
     }
     if (climb(place.id, above).slice(1).includes(place.id)) {
-      reader.report('cycle', `\`${place.id}\` lies in itself`, node.at, 'a place inherits from places that contain it, never from itself');
+      reader.report(
+        'cycle',
+        `\`${place.id}\` lies in itself`,
+        node.at,
+        'a place inherits from places that contain it, never from itself',
+      );
     }
   }
   throwIfAny(reader.problems);

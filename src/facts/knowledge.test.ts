@@ -25,13 +25,20 @@ describe('what follows from what is stated', () => {
 
   test('and says where its conclusion comes from', () => {
     const { knowledge } = gather(vocabulary, jurisdictions, 'AA', stated({ 't.a': true }));
-    expect(knowledge.origin('t.b')).toEqual({ kind: 'implied', constraint: 'a-implies-b', because: 'a is a kind of b' });
+    expect(knowledge.origin('t.b')).toEqual({
+      kind: 'implied',
+      constraint: 'a-implies-b',
+      because: 'a is a kind of b',
+    });
     expect(knowledge.origin('t.a')).toEqual({ kind: 'stated' });
   });
 
   test('a contradiction is reported with the place of the statement', () => {
     const at = { file: 'comity.yaml', line: 7, column: 3 };
-    const { problems } = gather(vocabulary, jurisdictions, 'AA', [{ fact: 't.a', value: true, at: { ...at, line: 6 } }, { fact: 't.b', value: false, at }]);
+    const { problems } = gather(vocabulary, jurisdictions, 'AA', [
+      { fact: 't.a', value: true, at: { ...at, line: 6 } },
+      { fact: 't.b', value: false, at },
+    ]);
     expect(problems).toMatchObject([{ code: 'contradiction', at }]);
   });
 
@@ -47,7 +54,12 @@ describe('what follows from what is stated', () => {
   });
 
   test('a stated fact that the places contradict is refused', () => {
-    const { problems } = gather(vocabulary, jurisdictions, 'AA', stated({ 't.places': ['BB'], 'market.here': true }));
+    const { problems } = gather(
+      vocabulary,
+      jurisdictions,
+      'AA',
+      stated({ 't.places': ['BB'], 'market.here': true }),
+    );
     expect(problems).toMatchObject([{ code: 'contradiction' }]);
   });
 });

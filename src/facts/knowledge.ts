@@ -1,10 +1,10 @@
 import type { Condition } from './condition.ts';
-import { domainOf, fullDomain, isKnown, narrow, pointDomain, test } from './domain.ts';
 import type { Domain, FactValue } from './domain.ts';
+import { domainOf, fullDomain, isKnown, narrow, pointDomain, test } from './domain.ts';
 import type { Jurisdictions } from './jurisdictions.ts';
 import type { Position, Problem } from './problem.ts';
-import { and, atLeast, not, or, truth } from './truth.ts';
 import type { Truth } from './truth.ts';
+import { and, atLeast, not, or, truth } from './truth.ts';
 import type { Fact, Vocabulary } from './vocabulary.ts';
 
 /** How we know what we know of a fact. */
@@ -53,7 +53,10 @@ export function gather(
     const fact = vocabulary.facts.get(id);
     if (fact === undefined) continue;
     const ordered = typeof value === 'string' && fact.type !== 'enum';
-    entries.set(id, { domain: ordered ? pointDomain(value) : domainOf(value), origin: { kind: 'stated', ...(at === undefined ? {} : { at }) } });
+    entries.set(id, {
+      domain: ordered ? pointDomain(value) : domainOf(value),
+      origin: { kind: 'stated', ...(at === undefined ? {} : { at }) },
+    });
   }
   for (const fact of vocabulary.facts.values()) {
     if (fact.derive !== undefined) compute(fact, jurisdictions, market, entries, problems);
@@ -79,7 +82,13 @@ function freeze(vocabulary: Vocabulary, entries: ReadonlyMap<string, Entry>): Kn
 }
 
 /** Whether some place of a set lies inside the market, or some lies outside it. */
-function compute(fact: Fact, jurisdictions: Jurisdictions, market: string, entries: Map<string, Entry>, problems: Problem[]): void {
+function compute(
+  fact: Fact,
+  jurisdictions: Jurisdictions,
+  market: string,
+  entries: Map<string, Entry>,
+  problems: Problem[],
+): void {
   const { kind, from } = fact.derive ?? { kind: 'inside-market', from: '' };
   const source = entries.get(from);
   if (source?.domain.kind !== 'members') return;
@@ -87,7 +96,10 @@ function compute(fact: Fact, jurisdictions: Jurisdictions, market: string, entri
   const value = or(kind === 'inside-market' ? places : places.map(not));
   if (value === 'unknown') return;
   const stated = entries.get(fact.id);
-  if (stated !== undefined && test(fact, stated.domain, { kind: 'is', value: value === 'true' }) === 'false') {
+  if (
+    stated !== undefined &&
+    test(fact, stated.domain, { kind: 'is', value: value === 'true' }) === 'false'
+  ) {
     problems.push({
       code: 'contradiction',
       message: `\`${fact.id}\` is stated as ${value === 'true' ? 'false' : 'true'} for ${market}, but \`${from}\` says ${value}`,
@@ -108,7 +120,10 @@ function placed(jurisdictions: Jurisdictions, market: string, place: string): Tr
 function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems: Problem[]): void {
   const domain = (id: string): Domain => {
     const fact = vocabulary.facts.get(id);
-    return entries.get(id)?.domain ?? (fact === undefined ? { kind: 'choice', possible: new Set() } : fullDomain(fact));
+    return (
+      entries.get(id)?.domain ??
+      (fact === undefined ? { kind: 'choice', possible: new Set() } : fullDomain(fact))
+    );
   };
   const broken = new Set<string>();
   for (let changed = true; changed; ) {
@@ -127,7 +142,9 @@ function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems
         const after = narrow(fact, before, asked, passes);
         if (after === undefined) {
           broken.add(constraint.id);
-          problems.push(contradiction(constraint.id, constraint.because, id, entries, mentionedIn(constraint.when)));
+          problems.push(
+            contradiction(constraint.id, constraint.because, id, entries, mentionedIn(constraint.when)),
+          );
         } else if (after !== before) {
           // What was stated stays known as stated, even where a constraint says the same or less.
           const old = entries.get(id)?.origin;
@@ -136,7 +153,10 @@ function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems
         }
       };
       if (when === 'true') for (const { fact, test: asked } of constraint.then) set(fact, asked, true);
-      else if (when === 'unknown' && constraint.then.some(({ fact, test: asked }) => falsified(vocabulary, domain, fact, asked))) {
+      else if (
+        when === 'unknown' &&
+        constraint.then.some(({ fact, test: asked }) => falsified(vocabulary, domain, fact, asked))
+      ) {
         const leaf = constraint.when.kind === 'not' ? constraint.when.of : constraint.when;
         if (leaf.kind === 'fact') set(leaf.fact, leaf.test, constraint.when.kind === 'not');
       }
@@ -144,7 +164,12 @@ function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems
   }
 }
 
-function falsified(vocabulary: Vocabulary, domain: (id: string) => Domain, id: string, asked: Parameters<typeof narrow>[2]): boolean {
+function falsified(
+  vocabulary: Vocabulary,
+  domain: (id: string) => Domain,
+  id: string,
+  asked: Parameters<typeof narrow>[2],
+): boolean {
   const fact = vocabulary.facts.get(id);
   return fact !== undefined && test(fact, domain(id), asked) === 'false';
 }
@@ -162,7 +187,13 @@ function mentionedIn(condition: Condition): readonly string[] {
   }
 }
 
-function contradiction(id: string, because: string, fact: string, entries: ReadonlyMap<string, Entry>, premises: readonly string[]): Problem {
+function contradiction(
+  id: string,
+  because: string,
+  fact: string,
+  entries: ReadonlyMap<string, Entry>,
+  premises: readonly string[],
+): Problem {
   const stated = (name: string): Position | undefined => {
     const origin = entries.get(name)?.origin;
     return origin?.kind === 'stated' ? origin.at : undefined;
@@ -177,7 +208,10 @@ function contradiction(id: string, because: string, fact: string, entries: Reado
 }
 
 /** Evaluates a condition without concluded facts, as constraints are. */
-function evaluate(condition: Condition, leaf: (fact: string, asked: Parameters<typeof narrow>[2]) => Truth): Truth {
+function evaluate(
+  condition: Condition,
+  leaf: (fact: string, asked: Parameters<typeof narrow>[2]) => Truth,
+): Truth {
   switch (condition.kind) {
     case 'all':
       return and(condition.of.map((child) => evaluate(child, leaf)));
@@ -186,7 +220,10 @@ function evaluate(condition: Condition, leaf: (fact: string, asked: Parameters<t
     case 'not':
       return not(evaluate(condition.of, leaf));
     case 'at-least':
-      return atLeast(condition.n, condition.of.map((child) => evaluate(child, leaf)));
+      return atLeast(
+        condition.n,
+        condition.of.map((child) => evaluate(child, leaf)),
+      );
     case 'fact':
       return leaf(condition.fact, condition.test);
     case 'derived':

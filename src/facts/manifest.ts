@@ -7,8 +7,8 @@ import { gather } from './knowledge.ts';
 import type { Position, Problem } from './problem.ts';
 import { throwIfAny } from './problem.ts';
 import { Reader } from './reader.ts';
-import { parseSource } from './source.ts';
 import type { MapNode, SourceNode } from './source.ts';
+import { parseSource } from './source.ts';
 import { readFactValue } from './statement.ts';
 import { didYouMean } from './suggest.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -66,7 +66,18 @@ export interface ManifestNames {
   readonly controls: ReadonlyMap<string, Control>;
 }
 
-const KEYS = ['comity', 'name', 'owner', 'summary', 'markets', 'market_defaults', 'facts', 'models', 'datasets', 'controls'] as const;
+const KEYS = [
+  'comity',
+  'name',
+  'owner',
+  'summary',
+  'markets',
+  'market_defaults',
+  'facts',
+  'models',
+  'datasets',
+  'controls',
+] as const;
 const COMPONENT_KEYS = ['name', 'version', 'provider', 'licence', 'sha256', 'url'] as const;
 const EVIDENCE_KEYS = ['kind', 'ref', 'on', 'expires', 'window', 'sha256'] as const;
 /** The version of the manifest format. */
@@ -92,7 +103,12 @@ export function readManifest(text: string, file: string, names: ManifestNames): 
 function readTop(reader: Reader, map: MapNode, file: string, names: ManifestNames): Manifest {
   const version = reader.integer(reader.need(map, 'comity', 'the manifest'), '`comity`');
   if (version !== undefined && version !== MANIFEST_VERSION) {
-    reader.report('unknown-value', `manifest version \`${version}\` is not known`, map.at, `this comity reads version ${MANIFEST_VERSION}`);
+    reader.report(
+      'unknown-value',
+      `manifest version \`${version}\` is not known`,
+      map.at,
+      `this comity reads version ${MANIFEST_VERSION}`,
+    );
   }
   const name = reader.text(reader.need(map, 'name', 'the manifest'), '`name`') ?? '';
   const owner = reader.text(reader.entry(map, 'owner')?.value, '`owner`');
@@ -118,39 +134,82 @@ function readTop(reader: Reader, map: MapNode, file: string, names: ManifestName
   };
 }
 
-function readMarkets(reader: Reader, node: SourceNode | undefined, names: ManifestNames): ReadonlyMap<string, { readonly at: Position; readonly statements: readonly Statement[] }> {
+function readMarkets(
+  reader: Reader,
+  node: SourceNode | undefined,
+  names: ManifestNames,
+): ReadonlyMap<string, { readonly at: Position; readonly statements: readonly Statement[] }> {
   const markets = new Map<string, { readonly at: Position; readonly statements: readonly Statement[] }>();
   if (node === undefined) return markets;
   if (node.kind !== 'map') {
     reader.report('wrong-type', '`markets` must be a map', node.at, 'for example {EU: {role: [provider]}}');
     return markets;
   }
-  if (node.entries.length === 0) reader.report('missing', 'the manifest names no market', node.at, 'add at least one, for example `EU: {role: [provider]}`');
+  if (node.entries.length === 0)
+    reader.report(
+      'missing',
+      'the manifest names no market',
+      node.at,
+      'add at least one, for example `EU: {role: [provider]}`',
+    );
   for (const { key, value, keyAt } of node.entries) {
     if (!names.jurisdictions.byId.has(key)) {
-      reader.report('unknown-name', `unknown market \`${key}\``, keyAt, didYouMean(key, [...names.jurisdictions.byId.keys()]));
+      reader.report(
+        'unknown-name',
+        `unknown market \`${key}\``,
+        keyAt,
+        didYouMean(key, [...names.jurisdictions.byId.keys()]),
+      );
       continue;
     }
     const nothing = value.kind === 'scalar' && value.value === null;
-    markets.set(key, { at: keyAt, statements: nothing ? [] : readStatements(reader, value, names, 'market') });
+    markets.set(key, {
+      at: keyAt,
+      statements: nothing ? [] : readStatements(reader, value, names, 'market'),
+    });
   }
   return markets;
 }
 
 /** Facts of a market are written without their `market.`; facts of the system by their full id. */
-function readStatements(reader: Reader, node: SourceNode | undefined, names: ManifestNames, per: 'system' | 'market'): readonly Statement[] {
+function readStatements(
+  reader: Reader,
+  node: SourceNode | undefined,
+  names: ManifestNames,
+  per: 'system' | 'market',
+): readonly Statement[] {
   if (node === undefined) return [];
-  if (node.kind !== 'map') return reader.report('wrong-type', per === 'market' ? 'a market must be a map of facts' : '`facts` must be a map', node.at) ?? [];
+  if (node.kind !== 'map')
+    return (
+      reader.report(
+        'wrong-type',
+        per === 'market' ? 'a market must be a map of facts' : '`facts` must be a map',
+        node.at,
+      ) ?? []
+    );
   const prefix = per === 'market' ? 'market.' : '';
-  const known = [...names.vocabulary.facts.values()].filter((fact) => fact.per === per && fact.scope === 'static').map((fact) => fact.id.slice(prefix.length));
+  const known = [...names.vocabulary.facts.values()]
+    .filter((fact) => fact.per === per && fact.scope === 'static')
+    .map((fact) => fact.id.slice(prefix.length));
   return node.entries.flatMap(({ key, value, keyAt }) => {
     const fact = names.vocabulary.facts.get(prefix + key);
     if (fact === undefined || fact.per !== per) {
       const elsewhere = names.vocabulary.facts.get(key);
-      const help = elsewhere?.per === 'market' ? `state it under each market, as \`${key.slice('market.'.length)}\`` : didYouMean(key, known);
+      const help =
+        elsewhere?.per === 'market'
+          ? `state it under each market, as \`${key.slice('market.'.length)}\``
+          : didYouMean(key, known);
       return reader.report('unknown-fact', `unknown fact \`${key}\``, keyAt, help) ?? [];
     }
-    if (fact.scope === 'request') return reader.report('unknown-fact', `\`${key}\` is known only by a single call`, keyAt, 'leave it out; the guard supplies it with each request') ?? [];
+    if (fact.scope === 'request')
+      return (
+        reader.report(
+          'unknown-fact',
+          `\`${key}\` is known only by a single call`,
+          keyAt,
+          'leave it out; the guard supplies it with each request',
+        ) ?? []
+      );
     const read = readFactValue(reader, value, fact);
     return read === undefined ? [] : [{ fact: fact.id, value: read, at: keyAt }];
   });
@@ -169,7 +228,11 @@ function readComponents(reader: Reader, node: SourceNode | undefined, what: stri
   });
 }
 
-function readDeclaredControls(reader: Reader, node: SourceNode | undefined, names: ManifestNames): ReadonlyMap<string, DeclaredControl> {
+function readDeclaredControls(
+  reader: Reader,
+  node: SourceNode | undefined,
+  names: ManifestNames,
+): ReadonlyMap<string, DeclaredControl> {
   const controls = new Map<string, DeclaredControl>();
   if (node === undefined) return controls;
   if (node.kind !== 'map') {
@@ -179,16 +242,31 @@ function readDeclaredControls(reader: Reader, node: SourceNode | undefined, name
   for (const { key, value, keyAt } of node.entries) {
     const control = names.controls.get(key);
     if (control === undefined) {
-      reader.report('unknown-name', `unknown control \`${key}\``, keyAt, didYouMean(key, [...names.controls.keys()]));
+      reader.report(
+        'unknown-name',
+        `unknown control \`${key}\``,
+        keyAt,
+        didYouMean(key, [...names.controls.keys()]),
+      );
       continue;
     }
     const entries = value.kind === 'map' ? value.entries : [];
-    if (value.kind === 'list' || (value.kind === 'scalar' && value.value !== null)) reader.report('wrong-type', `control \`${key}\` must be a map`, value.at, 'for example {evidence: [{kind: document, ref: docs/notice.md}]}');
+    if (value.kind === 'list' || (value.kind === 'scalar' && value.value !== null))
+      reader.report(
+        'wrong-type',
+        `control \`${key}\` must be a map`,
+        value.at,
+        'for example {evidence: [{kind: document, ref: docs/notice.md}]}',
+      );
     const evidence = entries.find((entry) => entry.key === 'evidence')?.value;
     controls.set(key, {
       id: key,
       at: keyAt,
-      parameters: readParameterValues(reader, entries.filter((entry) => entry.key !== 'evidence'), control),
+      parameters: readParameterValues(
+        reader,
+        entries.filter((entry) => entry.key !== 'evidence'),
+        control,
+      ),
       evidence: reader.list(evidence, '`evidence`').flatMap((item) => readEvidence(reader, item) ?? []),
     });
   }
@@ -205,7 +283,8 @@ function readEvidence(reader: Reader, node: SourceNode): Evidence | undefined {
   const expires = reader.day(reader.entry(map, 'expires')?.value, '`expires`');
   const window = reader.text(reader.entry(map, 'window')?.value, '`window`');
   const sha256 = reader.text(reader.entry(map, 'sha256')?.value, '`sha256`');
-  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256)) reader.report('wrong-type', '`sha256` must be 64 hexadecimal digits', map.at);
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
+    reader.report('wrong-type', '`sha256` must be 64 hexadecimal digits', map.at);
   return {
     kind,
     ref,
@@ -221,7 +300,8 @@ function readEvidence(reader: Reader, node: SourceNode): Evidence | undefined {
 function contradictions(manifest: Manifest, names: ManifestNames): readonly Problem[] {
   const seen = new Map<string, Problem>();
   for (const market of manifest.markets) {
-    for (const problem of gather(names.vocabulary, names.jurisdictions, market, manifest.statements(market)).problems) {
+    for (const problem of gather(names.vocabulary, names.jurisdictions, market, manifest.statements(market))
+      .problems) {
       seen.set(`${problem.message}${problem.at?.line}`, problem);
     }
   }

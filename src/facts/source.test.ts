@@ -15,17 +15,24 @@ function problemsOf(text: string): readonly { code: string; line?: number }[] {
 
 describe('YAML', () => {
   test('keeps the country NO a string, as key and as value', () => {
-    expect(toPlain(parseSource('markets: {NO: x}\nlist: [NO, yes, off]', 'f'))).toEqual({ markets: { NO: 'x' }, list: ['NO', 'yes', 'off'] });
+    expect(toPlain(parseSource('markets: {NO: x}\nlist: [NO, yes, off]', 'f'))).toEqual({
+      markets: { NO: 'x' },
+      list: ['NO', 'yes', 'off'],
+    });
   });
 
   test('keeps the text of numbers, so that they stay exact', () => {
     const root = parseSource('n: 10000000000000000000000001', 'f');
-    expect(root.kind === 'map' && root.entries[0]?.value).toMatchObject({ text: '10000000000000000000000001' });
+    expect(root.kind === 'map' && root.entries[0]?.value).toMatchObject({
+      text: '10000000000000000000000001',
+    });
   });
 
   test('knows the line and column of every value', () => {
     const root = parseSource('a: 1\nb:\n  - x\n  - y\n', 'f');
-    expect(root.kind === 'map' && root.entries[1]?.value.kind === 'list' && root.entries[1].value.items[1]?.at).toEqual({ file: 'f', line: 4, column: 5 });
+    expect(
+      root.kind === 'map' && root.entries[1]?.value.kind === 'list' && root.entries[1].value.items[1]?.at,
+    ).toEqual({ file: 'f', line: 4, column: 5 });
   });
 
   test.each([
@@ -60,15 +67,49 @@ describe('YAML', () => {
   });
 
   test('never fails with anything but a located error', () => {
-    const piece = fc.constantFrom('a', ': ', '\n', '- ', '[', ']', '{', '}', '"', "'", '&x ', '*x ', '!t ', '#', '|', '>', '\t', ' ', '? ', 'null', '1e9', '\u0000', '\ud800', '%', '---\n', '...\n', ',');
+    const piece = fc.constantFrom(
+      'a',
+      ': ',
+      '\n',
+      '- ',
+      '[',
+      ']',
+      '{',
+      '}',
+      '"',
+      "'",
+      '&x ',
+      '*x ',
+      '!t ',
+      '#',
+      '|',
+      '>',
+      '\t',
+      ' ',
+      '? ',
+      'null',
+      '1e9',
+      '\u0000',
+      '\ud800',
+      '%',
+      '---\n',
+      '...\n',
+      ',',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.array(piece, { maxLength: 60 }).map((parts) => parts.join('')), fc.string({ maxLength: 200 })), (text) => {
-        try {
-          parseSource(text, 'f');
-        } catch (error) {
-          expect(error).toBeInstanceOf(InputError);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.array(piece, { maxLength: 60 }).map((parts) => parts.join('')),
+          fc.string({ maxLength: 200 }),
+        ),
+        (text) => {
+          try {
+            parseSource(text, 'f');
+          } catch (error) {
+            expect(error).toBeInstanceOf(InputError);
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -1,7 +1,7 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
-import { InputError } from './problem.ts';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Position, Problem, ProblemCode } from './problem.ts';
+import { InputError } from './problem.ts';
 
 /** YAML with the place of every value. The text of a scalar is kept, so that numbers never become floats. */
 export type SourceNode = ScalarNode | ListNode | MapNode;
@@ -33,7 +33,9 @@ export interface MapNode {
   readonly at: Position;
 }
 
-const CORE_TAGS = new Set(['str', 'int', 'float', 'bool', 'null', 'seq', 'map'].map((name) => `tag:yaml.org,2002:${name}`));
+const CORE_TAGS = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'seq', 'map'].map((name) => `tag:yaml.org,2002:${name}`),
+);
 const MAX_BYTES = 1_000_000;
 const MAX_DEPTH = 40;
 
@@ -67,7 +69,9 @@ export function parseSource(text: string, file: string): SourceNode {
   const problems: Problem[] = document.errors.map((error) => syntaxProblem(error, locate));
   if (problems.length > 0) throw new InputError(problems);
   if (document.contents === null) {
-    throw new InputError([{ code: 'empty', message: 'file is empty', at: start, help: '`comity init` writes a first manifest' }]);
+    throw new InputError([
+      { code: 'empty', message: 'file is empty', at: start, help: '`comity init` writes a first manifest' },
+    ]);
   }
   const root = convert(document.contents, locate, 0, problems);
   if (problems.length > 0) throw new InputError(problems);
@@ -76,7 +80,15 @@ export function parseSource(text: string, file: string): SourceNode {
 
 function parse(text: string, lines: LineCounter, start: Position): Document.Parsed {
   try {
-    return parseDocument(text, { version: '1.2', schema: 'core', uniqueKeys: true, strict: true, merge: false, lineCounter: lines, prettyErrors: false });
+    return parseDocument(text, {
+      version: '1.2',
+      schema: 'core',
+      uniqueKeys: true,
+      strict: true,
+      merge: false,
+      lineCounter: lines,
+      prettyErrors: false,
+    });
   } catch (error) {
     if (error instanceof RangeError) throw new InputError([tooDeep(start)]);
     throw error;
@@ -84,7 +96,12 @@ function parse(text: string, lines: LineCounter, start: Position): Document.Pars
 }
 
 function tooDeep(at: Position): Problem {
-  return { code: 'too-deep', message: `nested more than ${MAX_DEPTH} levels deep`, at, help: 'nothing in Comity needs such nesting' };
+  return {
+    code: 'too-deep',
+    message: `nested more than ${MAX_DEPTH} levels deep`,
+    at,
+    help: 'nothing in Comity needs such nesting',
+  };
 }
 
 /** Flow nesting is counted before parsing: the parser recurses, and an attacker chooses the depth. */
@@ -99,7 +116,9 @@ function nestingProblem(text: string, start: Position): Problem | undefined {
     if (depth > 4 * MAX_DEPTH) return tooDeep({ ...start, line });
   }
   const indented = /^(?: {400,}|(?:- ){100,})/m.exec(text);
-  return indented === null ? undefined : tooDeep({ ...start, line: text.slice(0, indented.index).split('\n').length });
+  return indented === null
+    ? undefined
+    : tooDeep({ ...start, line: text.slice(0, indented.index).split('\n').length });
 }
 
 const SYNTAX_CODES: Readonly<Record<string, ProblemCode>> = { DUPLICATE_KEY: 'duplicate' };
@@ -109,7 +128,10 @@ const SYNTAX_HELP: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'one document per file; remove the `---`',
 };
 
-function syntaxProblem(error: { code: string; message: string; pos: readonly number[] }, locate: (offset: number) => Position): Problem {
+function syntaxProblem(
+  error: { code: string; message: string; pos: readonly number[] },
+  locate: (offset: number) => Position,
+): Problem {
   const sentence = error.message.replace(/\s+/g, ' ').replace(/\.$/, '');
   const help = SYNTAX_HELP[error.code];
   return {
@@ -120,23 +142,42 @@ function syntaxProblem(error: { code: string; message: string; pos: readonly num
   };
 }
 
-function convert(node: Node, locate: (offset: number) => Position, depth: number, problems: Problem[]): SourceNode {
+function convert(
+  node: Node,
+  locate: (offset: number) => Position,
+  depth: number,
+  problems: Problem[],
+): SourceNode {
   const at = locate(node.range?.[0] ?? 0);
   if (depth > MAX_DEPTH) {
     problems.push(tooDeep(at));
     return nothing(at);
   }
   if (isAlias(node)) {
-    problems.push({ code: 'alias', message: 'YAML aliases are not allowed', at, help: 'write the value out, or use `market_defaults` for what all markets share' });
+    problems.push({
+      code: 'alias',
+      message: 'YAML aliases are not allowed',
+      at,
+      help: 'write the value out, or use `market_defaults` for what all markets share',
+    });
     return nothing(at);
   }
   if (node.tag !== undefined && !CORE_TAGS.has(node.tag)) {
-    problems.push({ code: 'syntax', message: `YAML tag \`${node.tag}\` is not allowed`, at, help: 'remove the tag' });
+    problems.push({
+      code: 'syntax',
+      message: `YAML tag \`${node.tag}\` is not allowed`,
+      at,
+      help: 'remove the tag',
+    });
     return nothing(at);
   }
   if (isScalar(node)) return convertScalar(node.value, node.source, node.type, at);
   if (isSeq(node)) {
-    return { kind: 'list', at, items: node.items.map((item) => convert(item as Node, locate, depth + 1, problems)) };
+    return {
+      kind: 'list',
+      at,
+      items: node.items.map((item) => convert(item as Node, locate, depth + 1, problems)),
+    };
   }
   if (!isMap(node)) return nothing(at);
   const entries: MapEntry[] = [];
@@ -144,10 +185,16 @@ function convert(node: Node, locate: (offset: number) => Position, depth: number
     const key = pair.key as Node;
     const keyAt = locate(key.range?.[0] ?? 0);
     if (!isScalar(key)) {
-      problems.push({ code: 'syntax', message: 'a key must be a plain word', at: keyAt, help: 'quote the key or restructure the map' });
+      problems.push({
+        code: 'syntax',
+        message: 'a key must be a plain word',
+        at: keyAt,
+        help: 'quote the key or restructure the map',
+      });
       continue;
     }
-    const value = pair.value === null ? nothing(keyAt) : convert(pair.value as Node, locate, depth + 1, problems);
+    const value =
+      pair.value === null ? nothing(keyAt) : convert(pair.value as Node, locate, depth + 1, problems);
     entries.push({ key: key.source ?? String(key.value), keyAt, value });
   }
   return { kind: 'map', at, entries };
@@ -157,10 +204,22 @@ function nothing(at: Position): ScalarNode {
   return { kind: 'scalar', value: null, text: '', quoted: false, at };
 }
 
-function convertScalar(value: unknown, source: string | undefined, type: string | null | undefined, at: Position): ScalarNode {
+function convertScalar(
+  value: unknown,
+  source: string | undefined,
+  type: string | null | undefined,
+  at: Position,
+): ScalarNode {
   const quoted = type === 'QUOTE_SINGLE' || type === 'QUOTE_DOUBLE';
-  const plain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
-  return { kind: 'scalar', value: plain, text: quoted ? String(value) : (source ?? String(value ?? '')), quoted, at };
+  const plain =
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
+  return {
+    kind: 'scalar',
+    value: plain,
+    text: quoted ? String(value) : (source ?? String(value ?? '')),
+    quoted,
+    at,
+  };
 }
 
 /** The node as plain JSON-like data, for schema validation. Numbers become JavaScript numbers here. */

@@ -7,7 +7,12 @@ import type { Fact } from './vocabulary.ts';
 /** Reads what somebody states of a fact. `null` is an error: a fact that is not known is left out. */
 export function readFactValue(reader: Reader, node: SourceNode, fact: Fact): FactValue | undefined {
   if (node.kind === 'scalar' && node.value === null) {
-    return reader.report('wrong-type', `\`${fact.id}\` has no value`, node.at, 'leave a fact out while it is not known');
+    return reader.report(
+      'wrong-type',
+      `\`${fact.id}\` has no value`,
+      node.at,
+      'leave a fact out while it is not known',
+    );
   }
   switch (fact.type) {
     case 'bool':

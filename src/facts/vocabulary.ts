@@ -10,7 +10,20 @@ import { readTest } from './test.ts';
 const TYPES = ['bool', 'enum', 'set', 'int', 'decimal', 'date'] as const;
 const ANSWERERS = ['engineer', 'lawyer', 'measurement'] as const;
 const FACT_KEYS = [
-  'id', 'type', 'values', 'values_from', 'unit', 'per', 'scope', 'derive', 'question', 'definition', 'cites', 'who', 'cost', 'change',
+  'id',
+  'type',
+  'values',
+  'values_from',
+  'unit',
+  'per',
+  'scope',
+  'derive',
+  'question',
+  'definition',
+  'cites',
+  'who',
+  'cost',
+  'change',
 ] as const;
 
 /** How a fact of a market follows from a set of places: some place lies inside, or some place lies outside. */
@@ -91,18 +104,29 @@ export function readVocabulary(files: readonly SourceNode[], jurisdictions: Juri
   for (const fact of facts.values()) {
     const from = fact.derive?.from;
     if (from !== undefined && facts.get(from)?.places !== true) {
-      throwIfAny([{ code: 'dangling', message: `\`${fact.id}\` derives from \`${from}\`, which is no set of places` }]);
+      throwIfAny([
+        { code: 'dangling', message: `\`${fact.id}\` derives from \`${from}\`, which is no set of places` },
+      ]);
     }
   }
   throwIfAny(reader.problems);
-  return { facts: sorted(facts), topics: sorted(topics), constraints: constraints.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+  return {
+    facts: sorted(facts),
+    topics: sorted(topics),
+    constraints: constraints.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+  };
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   return new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function readFact(reader: Reader, node: SourceNode, topic: string, jurisdictions: Jurisdictions): Fact | undefined {
+function readFact(
+  reader: Reader,
+  node: SourceNode,
+  topic: string,
+  jurisdictions: Jurisdictions,
+): Fact | undefined {
   const map = reader.map(node, 'a fact', FACT_KEYS);
   if (map === undefined) return undefined;
   const id = reader.text(reader.need(map, 'id', 'a fact'), '`id`');
@@ -116,8 +140,10 @@ function readFact(reader: Reader, node: SourceNode, topic: string, jurisdictions
   const fixed = changeNode?.kind === 'scalar' && changeNode.value === 'fixed';
   const change = fixed ? undefined : reader.integer(changeNode, '`change`');
   if (!id || !type || !question || !definition || !who || cost === undefined) return undefined;
-  if (!/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(id)) reader.report('syntax', `\`${id}\` is not of the form \`topic.name\``, map.at);
-  const places = reader.oneOf(reader.entry(map, 'values_from')?.value, 'values_from', ['jurisdictions']) !== undefined;
+  if (!/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(id))
+    reader.report('syntax', `\`${id}\` is not of the form \`topic.name\``, map.at);
+  const places =
+    reader.oneOf(reader.entry(map, 'values_from')?.value, 'values_from', ['jurisdictions']) !== undefined;
   const unit = reader.text(reader.entry(map, 'unit')?.value, '`unit`');
   const derive = readDerivation(reader, reader.entry(map, 'derive')?.value);
   return {
@@ -147,14 +173,26 @@ function readValues(reader: Reader, map: MapNode, type: Fact['type']): ReadonlyM
   const entry = reader.entry(map, 'values');
   const worded = type === 'enum' || type === 'set';
   if (entry === undefined) {
-    if (worded) reader.report('missing', `a fact of type \`${type}\` needs \`values\``, map.at, 'list the words, each with its meaning');
+    if (worded)
+      reader.report(
+        'missing',
+        `a fact of type \`${type}\` needs \`values\``,
+        map.at,
+        'list the words, each with its meaning',
+      );
     return new Map();
   }
   if (!worded || entry.value.kind !== 'map') {
-    reader.report('wrong-type', '`values` is a map of words with their meaning, on enums and sets only', entry.keyAt);
+    reader.report(
+      'wrong-type',
+      '`values` is a map of words with their meaning, on enums and sets only',
+      entry.keyAt,
+    );
     return new Map();
   }
-  return new Map(entry.value.entries.map(({ key, value }) => [key, reader.text(value, `the meaning of \`${key}\``) ?? '']));
+  return new Map(
+    entry.value.entries.map(({ key, value }) => [key, reader.text(value, `the meaning of \`${key}\``) ?? '']),
+  );
 }
 
 function readDerivation(reader: Reader, node: SourceNode | undefined): Derivation | undefined {
@@ -166,19 +204,24 @@ function readDerivation(reader: Reader, node: SourceNode | undefined): Derivatio
   return { kind: entry.key === 'inside_market' ? 'inside-market' : 'outside-market', from };
 }
 
-function readConstraint(reader: Reader, map: MapNode, facts: ReadonlyMap<string, Fact>): Constraint | undefined {
+function readConstraint(
+  reader: Reader,
+  map: MapNode,
+  facts: ReadonlyMap<string, Fact>,
+): Constraint | undefined {
   const id = reader.text(reader.need(map, 'id', 'a constraint'), '`id`');
   const because = reader.text(reader.need(map, 'because', 'a constraint'), '`because`');
   const whenNode = reader.need(map, 'when', 'a constraint');
   const when = whenNode && readCondition(reader, whenNode, facts);
   const then = reader.need(map, 'then', 'a constraint');
-  if (then !== undefined && then.kind !== 'map') reader.report('wrong-type', '`then` must be a map of facts and tests', then.at);
+  if (then !== undefined && then.kind !== 'map')
+    reader.report('wrong-type', '`then` must be a map of facts and tests', then.at);
   const conclusions = (then?.kind === 'map' ? then.entries : []).flatMap((entry) => {
     const fact = facts.get(entry.key);
-    if (fact === undefined) return reader.report('unknown-fact', `unknown fact \`${entry.key}\``, entry.keyAt) ?? [];
+    if (fact === undefined)
+      return reader.report('unknown-fact', `unknown fact \`${entry.key}\``, entry.keyAt) ?? [];
     const test = readTest(reader, entry.value, fact);
     return test === undefined ? [] : [{ fact: fact.id, test }];
   });
   return id && because && when ? { id, when, then: conclusions, because } : undefined;
 }
-

@@ -5,7 +5,9 @@ import type { Law } from './law.ts';
  * The law as canonical JSON (RFC 8785): everything that can change an answer, and nothing that cannot (no file
  * positions, no order of files). Its SHA-256 is the ruleset digest that names a body of law.
  */
-export function canonicalLaw(law: Pick<Law, 'jurisdictions' | 'vocabulary' | 'controls' | 'rulebooks'>): string {
+export function canonicalLaw(
+  law: Pick<Law, 'jurisdictions' | 'vocabulary' | 'controls' | 'rulebooks'>,
+): string {
   const text = canonicalize({
     format: 'comity.law/1',
     jurisdictions: [...law.jurisdictions.byId.values()].map(plain),

@@ -30,7 +30,8 @@ function value(of: Law, interpreter: Interpreter, id: string): Truth {
   return interpreter.holds(rule);
 }
 
-const values = (of: Law, interpreter: Interpreter): Readonly<Record<string, Truth>> => Object.fromEntries([...of.rules.values()].map((rule) => [rule.id, interpreter.holds(rule)]));
+const values = (of: Law, interpreter: Interpreter): Readonly<Record<string, Truth>> =>
+  Object.fromEntries([...of.rules.values()].map((rule) => [rule.id, interpreter.holds(rule)]));
 
 describe('exceptions', () => {
   test('the rule holds without them', () => {
@@ -38,7 +39,9 @@ describe('exceptions', () => {
   });
 
   test('an exception defeats the rule', () => {
-    expect(value(law, interpret(law, { 't.uses': ['one'], 't.b': true, 't.c': false }), 'base')).toBe('false');
+    expect(value(law, interpret(law, { 't.uses': ['one'], 't.b': true, 't.c': false }), 'base')).toBe(
+      'false',
+    );
   });
 
   test('an exception to the exception reinstates it', () => {
@@ -62,8 +65,12 @@ describe('time', () => {
   });
 
   test('what was known earlier is answered with the dates known then', () => {
-    expect(value(law, interpret(law, { 't.uses': ['one'] }, '2026-09-01', 'AA', '2026-07-23'), 'later')).toBe('true');
-    expect(value(law, interpret(law, { 't.uses': ['one'] }, '2026-09-01', 'AA', '2026-07-24'), 'later')).toBe('false');
+    expect(value(law, interpret(law, { 't.uses': ['one'] }, '2026-09-01', 'AA', '2026-07-23'), 'later')).toBe(
+      'true',
+    );
+    expect(value(law, interpret(law, { 't.uses': ['one'] }, '2026-09-01', 'AA', '2026-07-24'), 'later')).toBe(
+      'false',
+    );
   });
 
   test('`to` is the first day no longer in force', () => {
@@ -102,15 +109,23 @@ describe('proofs', () => {
   };
 
   test('name the exception that defeats', () => {
-    expect(proofOf({ 't.uses': ['one'], 't.b': true, 't.c': false }, 'base').defeatedBy).toMatchObject([{ rule: 'aa/act:exception', truth: 'true' }]);
+    expect(proofOf({ 't.uses': ['one'], 't.b': true, 't.c': false }, 'base').defeatedBy).toMatchObject([
+      { rule: 'aa/act:exception', truth: 'true' },
+    ]);
   });
 
   test('name the exception that was overcome, and what overcame it', () => {
-    expect(proofOf({ 't.uses': ['one'], 't.b': true, 't.c': true }, 'base').overcame).toMatchObject([{ rule: 'aa/act:exception', defeatedBy: [{ rule: 'aa/act:override' }] }]);
+    expect(proofOf({ 't.uses': ['one'], 't.b': true, 't.c': true }, 'base').overcame).toMatchObject([
+      { rule: 'aa/act:exception', defeatedBy: [{ rule: 'aa/act:override' }] },
+    ]);
   });
 
   test('leave out what does not decide', () => {
-    expect(proofOf({ 't.uses': [], 't.b': true }, 'base')).toMatchObject({ truth: 'false', when: { fact: 't.uses' }, defeatedBy: [] });
+    expect(proofOf({ 't.uses': [], 't.b': true }, 'base')).toMatchObject({
+      truth: 'false',
+      when: { fact: 't.uses' },
+      defeatedBy: [],
+    });
   });
 
   test('name the open facts, and only those', () => {
@@ -118,7 +133,9 @@ describe('proofs', () => {
   });
 
   test('name the points on which the law is unsettled', () => {
-    expect(unsettled(proofOf({ 't.uses': ['one'] }, 'doubtful')).map(({ ambiguous }) => ambiguous)).toEqual(['two readings']);
+    expect(unsettled(proofOf({ 't.uses': ['one'] }, 'doubtful')).map(({ ambiguous }) => ambiguous)).toEqual([
+      'two readings',
+    ]);
   });
 });
 
@@ -131,7 +148,8 @@ describe('on random rules and facts', () => {
         const random = build(rules);
         const earlier = values(random, interpret(random, before));
         const later = values(random, interpret(random, after));
-        for (const [id, known] of Object.entries(earlier)) if (known !== 'unknown') expect(later[id]).toBe(known);
+        for (const [id, known] of Object.entries(earlier))
+          if (known !== 'unknown') expect(later[id]).toBe(known);
       }),
       { numRuns: 400 },
     );
@@ -153,7 +171,10 @@ describe('on random rules and facts', () => {
         const turn = seed % rules.length;
         const rotated = [...rules.slice(turn), ...rules.slice(0, turn)];
         const files = smallLawFiles({ 'aa/act': rulesBody(rotated), 'bb/act': 'rules: []\n' });
-        const [first, second] = [smallLaw({ 'aa/act': rulesBody(rules), 'bb/act': 'rules: []\n' }), readLaw([...files].reverse(), '')];
+        const [first, second] = [
+          smallLaw({ 'aa/act': rulesBody(rules), 'bb/act': 'rules: []\n' }),
+          readLaw([...files].reverse(), ''),
+        ];
         expect(canonicalLaw(second)).toBe(canonicalLaw(first));
         expect(values(second, interpret(second, before))).toEqual(values(first, interpret(first, before)));
       }),
@@ -163,14 +184,20 @@ describe('on random rules and facts', () => {
 
   test('a rule outside its dates never holds', () => {
     fc.assert(
-      fc.property(randomRules, completeFacts, fc.constantFrom('2023-06-01', '2024-06-01', '2025-06-01', '2026-06-01', '2027-06-01'), (rules, facts, asOf) => {
-        const random = build(rules);
-        const interpreter = interpret(random, facts, asOf);
-        for (const rule of random.rules.values()) {
-          const interval = intervalAt(rule, interpreter.situation.moment);
-          if (interval === undefined || !takesEffect(interval.state)) expect(interpreter.holds(rule)).toBe('false');
-        }
-      }),
+      fc.property(
+        randomRules,
+        completeFacts,
+        fc.constantFrom('2023-06-01', '2024-06-01', '2025-06-01', '2026-06-01', '2027-06-01'),
+        (rules, facts, asOf) => {
+          const random = build(rules);
+          const interpreter = interpret(random, facts, asOf);
+          for (const rule of random.rules.values()) {
+            const interval = intervalAt(rule, interpreter.situation.moment);
+            if (interval === undefined || !takesEffect(interval.state))
+              expect(interpreter.holds(rule)).toBe('false');
+          }
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -178,11 +205,24 @@ describe('on random rules and facts', () => {
   test('defeating the only exception of a rule gives back what the rule is without it', () => {
     fc.assert(
       fc.property(randomRules, learning, (rules, { before }) => {
-        const defeat = { id: 'x', cite: '§ x', effective: [{ from: '2020-01-01' }], defeats: { rules: ['r0', 'r1', 'r2'], word: 'except' } };
-        const undo = { id: 'y', cite: '§ y', effective: [{ from: '2020-01-01' }], defeats: { rules: ['x'], word: 'despite' } };
+        const defeat = {
+          id: 'x',
+          cite: '§ x',
+          effective: [{ from: '2020-01-01' }],
+          defeats: { rules: ['r0', 'r1', 'r2'], word: 'except' },
+        };
+        const undo = {
+          id: 'y',
+          cite: '§ y',
+          effective: [{ from: '2020-01-01' }],
+          defeats: { rules: ['x'], word: 'despite' },
+        };
         const plain = build(rules);
         const undone = build([...rules, defeat, undo]);
-        const [was, is] = [values(plain, interpret(plain, before)), values(undone, interpret(undone, before))];
+        const [was, is] = [
+          values(plain, interpret(plain, before)),
+          values(undone, interpret(undone, before)),
+        ];
         for (const id of Object.keys(was)) expect(is[id]).toBe(was[id]);
       }),
       { numRuns: 200 },
@@ -197,7 +237,8 @@ describe('on random rules and facts', () => {
         for (const rule of random.rules.values()) {
           const proof = prove(interpreter, rule);
           expect(proof.truth).toBe(interpreter.holds(rule));
-          if (proof.truth === 'unknown') expect(openFacts(proof).size + unsettled(proof).length).toBeGreaterThan(0);
+          if (proof.truth === 'unknown')
+            expect(openFacts(proof).size + unsettled(proof).length).toBeGreaterThan(0);
         }
       }),
       { numRuns: 300 },
@@ -210,7 +251,10 @@ describe('on random rules and facts', () => {
         const answer = (): string => {
           const random = build(rules);
           const interpreter = interpret(random, before);
-          return canonicalLaw(random) + JSON.stringify([...random.rules.values()].map((rule) => prove(interpreter, rule)));
+          return (
+            canonicalLaw(random) +
+            JSON.stringify([...random.rules.values()].map((rule) => prove(interpreter, rule)))
+          );
         };
         expect(answer()).toBe(answer());
       }),

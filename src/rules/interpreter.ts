@@ -1,12 +1,12 @@
 import type { Condition } from '../facts/condition.ts';
 import { test } from '../facts/domain.ts';
 import type { Knowledge } from '../facts/knowledge.ts';
-import { and, atLeast, not, or, truth } from '../facts/truth.ts';
 import type { Truth } from '../facts/truth.ts';
+import { and, atLeast, not, or, truth } from '../facts/truth.ts';
 import type { Law } from './law.ts';
 import type { Rule, State } from './rule.ts';
-import { intervalAt, takesEffect } from './time.ts';
 import type { Moment } from './time.ts';
+import { intervalAt, takesEffect } from './time.ts';
 
 /** Everything that the value of a rule depends on. */
 export interface Situation {
@@ -67,7 +67,10 @@ export class Interpreter {
       case 'not':
         return not(this.evaluate(condition.of));
       case 'at-least':
-        return atLeast(condition.n, condition.of.map((child) => this.evaluate(child)));
+        return atLeast(
+          condition.n,
+          condition.of.map((child) => this.evaluate(child)),
+        );
       case 'derived':
         return condition.is ? this.concluded(condition.name) : not(this.concluded(condition.name));
       case 'fact': {

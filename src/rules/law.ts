@@ -1,16 +1,16 @@
+import { mentions } from '../facts/condition.ts';
+import type { Control } from '../facts/control.ts';
+import { readControls } from '../facts/control.ts';
 import type { Jurisdictions } from '../facts/jurisdictions.ts';
 import { readJurisdictions } from '../facts/jurisdictions.ts';
 import type { Position, Problem } from '../facts/problem.ts';
 import { InputError, throwIfAny } from '../facts/problem.ts';
 import { Reader } from '../facts/reader.ts';
-import { parseSource } from '../facts/source.ts';
 import type { SourceNode } from '../facts/source.ts';
+import { parseSource } from '../facts/source.ts';
 import { didYouMean } from '../facts/suggest.ts';
 import type { Vocabulary } from '../facts/vocabulary.ts';
 import { readVocabulary } from '../facts/vocabulary.ts';
-import { mentions } from '../facts/condition.ts';
-import type { Control } from '../facts/control.ts';
-import { readControls } from '../facts/control.ts';
 import { readRulebook } from './read-rulebook.ts';
 import type { Rule, Rulebook } from './rule.ts';
 import { matches } from './rule.ts';
@@ -35,7 +35,16 @@ export interface Law {
 }
 
 /** Folders of `law/` that hold something else than rulebooks. */
-const OTHER_FOLDERS = ['facts', 'controls', 'cases', 'agreements', 'crosswalks', 'transfers', 'notices', 'conflicts'];
+const OTHER_FOLDERS = [
+  'facts',
+  'controls',
+  'cases',
+  'agreements',
+  'crosswalks',
+  'transfers',
+  'notices',
+  'conflicts',
+];
 
 /**
  * Builds the law from its files.
@@ -52,13 +61,16 @@ export function readLaw(files: readonly LawFile[], prefix = 'law/'): Law {
     if (parsed !== undefined) sources.set(file.path, parsed);
   }
   const places = sources.get('jurisdictions.yaml');
-  if (places === undefined) problems.push({ code: 'missing', message: `\`${prefix}jurisdictions.yaml\` is missing` });
+  if (places === undefined)
+    problems.push({ code: 'missing', message: `\`${prefix}jurisdictions.yaml\` is missing` });
   throwIfAny(problems);
-  const under = (folder: string): SourceNode[] => [...sources].filter(([path]) => path.startsWith(`${folder}/`)).map(([, node]) => node);
+  const under = (folder: string): SourceNode[] =>
+    [...sources].filter(([path]) => path.startsWith(`${folder}/`)).map(([, node]) => node);
   const jurisdictions = attempt(problems, () => readJurisdictions(places as SourceNode));
   const vocabulary = jurisdictions && attempt(problems, () => readVocabulary(under('facts'), jurisdictions));
   const controls = attempt(problems, () => readControls(under('controls')));
-  if (jurisdictions === undefined || vocabulary === undefined || controls === undefined) throw new InputError(problems);
+  if (jurisdictions === undefined || vocabulary === undefined || controls === undefined)
+    throw new InputError(problems);
   const law = link(readRulebooks(sources, vocabulary, controls, jurisdictions, problems), problems);
   throwIfAny(problems);
   return { jurisdictions, vocabulary, controls, ...law };
@@ -79,7 +91,13 @@ interface Named {
   readonly at: Position;
 }
 
-function readRulebooks(sources: ReadonlyMap<string, SourceNode>, vocabulary: Vocabulary, controls: ReadonlyMap<string, Control>, jurisdictions: Jurisdictions, problems: Problem[]): { readonly rulebooks: readonly Rulebook[]; readonly tested: readonly Named[] } {
+function readRulebooks(
+  sources: ReadonlyMap<string, SourceNode>,
+  vocabulary: Vocabulary,
+  controls: ReadonlyMap<string, Control>,
+  jurisdictions: Jurisdictions,
+  problems: Problem[],
+): { readonly rulebooks: readonly Rulebook[]; readonly tested: readonly Named[] } {
   const reader = new Reader();
   const tested: Named[] = [];
   const instruments = new Map<string, { header?: SourceNode; readonly parts: SourceNode[] }>();
@@ -98,13 +116,26 @@ function readRulebooks(sources: ReadonlyMap<string, SourceNode>, vocabulary: Voc
   for (const [id, { header, parts }] of instruments) {
     if (header === undefined) {
       const at = parts[0]?.at;
-      problems.push({ code: 'missing', message: `the instrument \`${id}\` has parts but no \`index.yaml\``, ...(at === undefined ? {} : { at }) });
+      problems.push({
+        code: 'missing',
+        message: `the instrument \`${id}\` has parts but no \`index.yaml\``,
+        ...(at === undefined ? {} : { at }),
+      });
       continue;
     }
-    const rulebook = readRulebook(reader, header, parts, id, { facts: vocabulary.facts, controls, onDerived: (name, at) => tested.push({ name, at }) });
+    const rulebook = readRulebook(reader, header, parts, id, {
+      facts: vocabulary.facts,
+      controls,
+      onDerived: (name, at) => tested.push({ name, at }),
+    });
     if (rulebook === undefined) continue;
     if (!jurisdictions.byId.has(rulebook.jurisdiction)) {
-      reader.report('dangling', `unknown jurisdiction \`${rulebook.jurisdiction}\``, rulebook.at, didYouMean(rulebook.jurisdiction, [...jurisdictions.byId.keys()]));
+      reader.report(
+        'dangling',
+        `unknown jurisdiction \`${rulebook.jurisdiction}\``,
+        rulebook.at,
+        didYouMean(rulebook.jurisdiction, [...jurisdictions.byId.keys()]),
+      );
     }
     rulebooks.push(rulebook);
   }
@@ -113,27 +144,53 @@ function readRulebooks(sources: ReadonlyMap<string, SourceNode>, vocabulary: Voc
 }
 
 /** Resolves names between rules: exceptions to what they defeat, tests to what concludes them; refuses cycles. */
-function link({ rulebooks: read, tested }: { readonly rulebooks: readonly Rulebook[]; readonly tested: readonly Named[] }, problems: Problem[]): Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definitions'> {
+function link(
+  { rulebooks: read, tested }: { readonly rulebooks: readonly Rulebook[]; readonly tested: readonly Named[] },
+  problems: Problem[],
+): Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definitions'> {
   const known = new Map<string, Rule>();
   for (const rule of read.flatMap((rulebook) => rulebook.rules)) {
     const twin = known.get(rule.id);
-    if (twin !== undefined) problems.push({ code: 'duplicate', message: `rule \`${rule.id}\` is already defined in ${twin.at.file}:${twin.at.line}`, at: rule.at });
+    if (twin !== undefined)
+      problems.push({
+        code: 'duplicate',
+        message: `rule \`${rule.id}\` is already defined in ${twin.at.file}:${twin.at.line}`,
+        at: rule.at,
+      });
     known.set(rule.id, rule);
   }
-  const rulebooks = read.map((rulebook) => ({ ...rulebook, rules: rulebook.rules.map((rule) => resolve(rule, known, problems)).toSorted(byId) })).sort(byId);
+  const rulebooks = read
+    .map((rulebook) => ({
+      ...rulebook,
+      rules: rulebook.rules.map((rule) => resolve(rule, known, problems)).toSorted(byId),
+    }))
+    .sort(byId);
   const index = new Map(rulebooks.map((rulebook) => [rulebook.id, rulebook]));
   const linked = { rulebooks: index, ...indexRules(index) };
   const { definitions } = linked;
   for (const { name, at } of tested) {
-    if (!definitions.has(name)) problems.push({ code: 'dangling', message: `nothing concludes \`${name}\`, and it is no fact`, at, help: didYouMean(name, [...definitions.keys()]) });
+    if (!definitions.has(name))
+      problems.push({
+        code: 'dangling',
+        message: `nothing concludes \`${name}\`, and it is no fact`,
+        at,
+        help: didYouMean(name, [...definitions.keys()]),
+      });
   }
   problems.push(...cycles(linked));
   return linked;
 }
 
 /** The rules of all rulebooks, by id, by what they conclude and by what they defeat. */
-export function indexRules(rulebooks: ReadonlyMap<string, Rulebook>): Pick<Law, 'rules' | 'defeaters' | 'definitions'> {
-  const rules = new Map([...rulebooks.values()].flatMap((rulebook) => rulebook.rules).toSorted(byId).map((rule) => [rule.id, rule]));
+export function indexRules(
+  rulebooks: ReadonlyMap<string, Rulebook>,
+): Pick<Law, 'rules' | 'defeaters' | 'definitions'> {
+  const rules = new Map(
+    [...rulebooks.values()]
+      .flatMap((rulebook) => rulebook.rules)
+      .toSorted(byId)
+      .map((rule) => [rule.id, rule]),
+  );
   const definitions = new Map<string, Rule[]>();
   const defeaters = new Map<string, Rule[]>();
   const add = (index: Map<string, Rule[]>, key: string, rule: Rule): void => {
@@ -142,7 +199,8 @@ export function indexRules(rulebooks: ReadonlyMap<string, Rulebook>): Pick<Law, 
     else list.push(rule);
   };
   for (const rule of rules.values()) {
-    if (rule.effect.kind === 'define' || rule.effect.kind === 'classify') add(definitions, rule.effect.fact, rule);
+    if (rule.effect.kind === 'define' || rule.effect.kind === 'classify')
+      add(definitions, rule.effect.fact, rule);
     if (rule.effect.kind === 'defeats') for (const target of rule.effect.rules) add(defeaters, target, rule);
   }
   return { rules, defeaters, definitions };
@@ -156,19 +214,35 @@ function resolve(rule: Rule, known: ReadonlyMap<string, Rule>, problems: Problem
   if (rule.effect.kind !== 'defeats') return rule;
   const targets = new Set<string>();
   for (const pattern of rule.effect.patterns) {
-    const found = pattern.endsWith('*') ? [...known.keys()].filter((id) => matches(pattern, id) && id !== rule.id) : known.has(pattern) ? [pattern] : [];
-    if (found.length === 0) problems.push({ code: 'dangling', message: `\`${rule.id}\` defeats \`${pattern}\`, which names no rule`, at: rule.at, help: didYouMean(pattern, [...known.keys()]) });
+    const found = pattern.endsWith('*')
+      ? [...known.keys()].filter((id) => matches(pattern, id) && id !== rule.id)
+      : known.has(pattern)
+        ? [pattern]
+        : [];
+    if (found.length === 0)
+      problems.push({
+        code: 'dangling',
+        message: `\`${rule.id}\` defeats \`${pattern}\`, which names no rule`,
+        at: rule.at,
+        help: didYouMean(pattern, [...known.keys()]),
+      });
     for (const id of found) targets.add(id);
   }
   return { ...rule, effect: { ...rule.effect, rules: [...targets].sort() } };
 }
 
 /** What the value of a rule depends on: its exceptions, and the rules that conclude what it tests. */
-export function dependencies(law: Pick<Law, 'rulebooks' | 'defeaters' | 'definitions'>, rule: Rule): readonly Rule[] {
+export function dependencies(
+  law: Pick<Law, 'rulebooks' | 'defeaters' | 'definitions'>,
+  rule: Rule,
+): readonly Rule[] {
   const names = new Set(rule.when === undefined ? [] : mentions(rule.when).derived);
   const scope = law.rulebooks.get(rule.rulebook)?.scope;
   if (rule.scoped && scope !== undefined) names.add(scope);
-  return [...(law.defeaters.get(rule.id) ?? []), ...[...names].flatMap((name) => law.definitions.get(name) ?? [])];
+  return [
+    ...(law.defeaters.get(rule.id) ?? []),
+    ...[...names].flatMap((name) => law.definitions.get(name) ?? []),
+  ];
 }
 
 function cycles(law: Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definitions'>): readonly Problem[] {
@@ -179,7 +253,12 @@ function cycles(law: Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definition
     if (done.has(rule.id)) return;
     const start = path.indexOf(rule.id);
     if (start >= 0) {
-      problems.push({ code: 'cycle', message: `rules depend on each other in a circle: ${[...path.slice(start), rule.id].map((id) => `\`${id}\``).join(' → ')}`, at: rule.at, help: 'exceptions and definitions must not lead back to themselves' });
+      problems.push({
+        code: 'cycle',
+        message: `rules depend on each other in a circle: ${[...path.slice(start), rule.id].map((id) => `\`${id}\``).join(' → ')}`,
+        at: rule.at,
+        help: 'exceptions and definitions must not lead back to themselves',
+      });
       return;
     }
     path.push(rule.id);

@@ -35,7 +35,13 @@ export function readLawFiles(directory: string): readonly LawFile[] {
       .sort()
       .map((path) => ({ path, text: readFileSync(join(directory, path), 'utf8') }));
   } catch (error) {
-    throw new InputError([{ code: 'unreadable', message: `cannot read the law in \`${directory}\`: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`, help: 'name a directory that has `jurisdictions.yaml`, `facts/` and `controls/`' }]);
+    throw new InputError([
+      {
+        code: 'unreadable',
+        message: `cannot read the law in \`${directory}\`: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`,
+        help: 'name a directory that has `jurisdictions.yaml`, `facts/` and `controls/`',
+      },
+    ]);
   }
 }
 
@@ -47,7 +53,8 @@ export function readLawFiles(directory: string): readonly LawFile[] {
  */
 export function loadLaw(directory: string = BUNDLED_LAW): LoadedLaw {
   const files = readLawFiles(directory).filter(({ path }) => !path.startsWith('cases/'));
-  const cacheFile = process.env['COMITY_CACHE'] === 'off' ? undefined : join(cacheDirectory(), `${cacheKey(files)}.law`);
+  const cacheFile =
+    process.env.COMITY_CACHE === 'off' ? undefined : join(cacheDirectory(), `${cacheKey(files)}.law`);
   const cached = cacheFile === undefined ? undefined : readCache(cacheFile);
   if (cached !== undefined) return { ...cached, directory };
   const law = readLaw(files, `${directory === BUNDLED_LAW ? 'law' : directory}/`);
@@ -57,7 +64,7 @@ export function loadLaw(directory: string = BUNDLED_LAW): LoadedLaw {
 }
 
 function cacheDirectory(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'comity');
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'comity');
 }
 
 function cacheKey(files: readonly LawFile[]): string {
@@ -68,12 +75,17 @@ function cacheKey(files: readonly LawFile[]): string {
 
 /** The code that reads law, by name, size and time of change: another program may read the same law differently. */
 function programStamp(): string {
-  const rooms = [dirname(fileURLToPath(import.meta.url)), fileURLToPath(new URL('../facts', import.meta.url))];
+  const rooms = [
+    dirname(fileURLToPath(import.meta.url)),
+    fileURLToPath(new URL('../facts', import.meta.url)),
+  ];
   return rooms
-    .flatMap((room) => readdirSync(room).map((name) => {
-      const { size, mtimeMs } = statSync(join(room, name));
-      return `${name}:${size}:${mtimeMs}`;
-    }))
+    .flatMap((room) =>
+      readdirSync(room).map((name) => {
+        const { size, mtimeMs } = statSync(join(room, name));
+        return `${name}:${size}:${mtimeMs}`;
+      }),
+    )
     .join('|');
 }
 
@@ -96,17 +108,34 @@ function readCache(file: string): { readonly law: Law; readonly digest: string }
   const body = bytes.subarray(64);
   if (bytes.subarray(0, 64).toString('latin1') !== hash('sha256', body)) return undefined;
   const { digest, places, vocabulary, controls, rulebooks } = deserialize(body) as CachedLaw;
-  return { digest, law: { jurisdictions: jurisdictionsOf(places), vocabulary, controls, rulebooks, ...indexRules(rulebooks) } };
+  return {
+    digest,
+    law: {
+      jurisdictions: jurisdictionsOf(places),
+      vocabulary,
+      controls,
+      rulebooks,
+      ...indexRules(rulebooks),
+    },
+  };
 }
 
 /** The cache only saves time: where it cannot be written, nothing is lost. */
 function writeCache(file: string, law: Law, digest: string): void {
-  const cached: CachedLaw = { digest, places: [...law.jurisdictions.byId.values()], vocabulary: law.vocabulary, controls: law.controls, rulebooks: law.rulebooks };
+  const cached: CachedLaw = {
+    digest,
+    places: [...law.jurisdictions.byId.values()],
+    vocabulary: law.vocabulary,
+    controls: law.controls,
+    rulebooks: law.rulebooks,
+  };
   const body = serialize(cached);
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, Buffer.concat([Buffer.from(hash('sha256', body), 'latin1'), body]), { mode: 0o600 });
+    writeFileSync(temporary, Buffer.concat([Buffer.from(hash('sha256', body), 'latin1'), body]), {
+      mode: 0o600,
+    });
     renameSync(temporary, file);
   } catch {
     return;

@@ -3,17 +3,35 @@ import type { Domain } from '../facts/domain.ts';
 import { test } from '../facts/domain.ts';
 import type { Origin } from '../facts/knowledge.ts';
 import type { FactTest } from '../facts/test.ts';
-import { and, not, or, truth } from '../facts/truth.ts';
 import type { Truth } from '../facts/truth.ts';
+import { and, not, or, truth } from '../facts/truth.ts';
 import type { Interpreter } from './interpreter.ts';
 import type { Interval, Rule } from './rule.ts';
 import { intervalAt, nextInterval } from './time.ts';
 
 /** Why a condition has the value it has: only the branches that decide it, and every test on a number that does. */
 export type Reason =
-  | { readonly kind: 'fact'; readonly truth: Truth; readonly fact: string; readonly test: FactTest; readonly domain: Domain; readonly origin: Origin }
-  | { readonly kind: 'concluded'; readonly truth: Truth; readonly name: string; readonly is: boolean; readonly by: readonly Proof[] }
-  | { readonly kind: 'all' | 'any' | 'at-least'; readonly truth: Truth; readonly n?: number; readonly of: readonly Reason[] }
+  | {
+      readonly kind: 'fact';
+      readonly truth: Truth;
+      readonly fact: string;
+      readonly test: FactTest;
+      readonly domain: Domain;
+      readonly origin: Origin;
+    }
+  | {
+      readonly kind: 'concluded';
+      readonly truth: Truth;
+      readonly name: string;
+      readonly is: boolean;
+      readonly by: readonly Proof[];
+    }
+  | {
+      readonly kind: 'all' | 'any' | 'at-least';
+      readonly truth: Truth;
+      readonly n?: number;
+      readonly of: readonly Reason[];
+    }
   | { readonly kind: 'not'; readonly truth: Truth; readonly of: Reason };
 
 /** Why a rule holds, does not, or is open. */
@@ -55,18 +73,35 @@ export function prove(interpreter: Interpreter, rule: Rule): Proof {
   const whenTruth = rule.when === undefined ? 'true' : interpreter.evaluate(rule.when);
   const exceptions = law.defeaters.get(rule.id) ?? [];
   // What the rule would be, were the law itself settled: an unsettled point must not hide the facts.
-  const plain = and([scopeTruth, whenTruth, ...exceptions.map((exception) => not(interpreter.holds(exception)))]);
-  const scope = scopeName !== undefined && decides(plain, scopeTruth) ? concluded(interpreter, scopeName, true) : undefined;
-  if (value === 'false' && scopeTruth === 'false') return { ...base, ...(scope === undefined ? {} : { scope }), defeatedBy: [], overcame: [] };
-  const when = rule.when !== undefined && decides(plain, whenTruth) ? reason(interpreter, rule.when) : undefined;
-  if (value === 'false' && whenTruth === 'false') return { ...base, ...(when === undefined ? {} : { when }), defeatedBy: [], overcame: [] };
+  const plain = and([
+    scopeTruth,
+    whenTruth,
+    ...exceptions.map((exception) => not(interpreter.holds(exception))),
+  ]);
+  const scope =
+    scopeName !== undefined && decides(plain, scopeTruth)
+      ? concluded(interpreter, scopeName, true)
+      : undefined;
+  if (value === 'false' && scopeTruth === 'false')
+    return { ...base, ...(scope === undefined ? {} : { scope }), defeatedBy: [], overcame: [] };
+  const when =
+    rule.when !== undefined && decides(plain, whenTruth) ? reason(interpreter, rule.when) : undefined;
+  if (value === 'false' && whenTruth === 'false')
+    return { ...base, ...(when === undefined ? {} : { when }), defeatedBy: [], overcame: [] };
   const wanted: Truth = value === 'false' ? 'true' : 'unknown';
   return {
     ...base,
     ...(scope === undefined ? {} : { scope }),
     ...(when === undefined ? {} : { when }),
-    defeatedBy: exceptions.filter((exception) => interpreter.holds(exception) === wanted && plain !== 'true').map((exception) => prove(interpreter, exception)),
-    overcame: plain === 'true' ? exceptions.filter((exception) => isOvercome(interpreter, exception)).map((exception) => prove(interpreter, exception)) : [],
+    defeatedBy: exceptions
+      .filter((exception) => interpreter.holds(exception) === wanted && plain !== 'true')
+      .map((exception) => prove(interpreter, exception)),
+    overcame:
+      plain === 'true'
+        ? exceptions
+            .filter((exception) => isOvercome(interpreter, exception))
+            .map((exception) => prove(interpreter, exception))
+        : [],
   };
 }
 
@@ -90,7 +125,11 @@ function undefeated(interpreter: Interpreter, condition: Condition): Truth {
       return or(condition.of.map((child) => undefeated(interpreter, child)));
     case 'derived': {
       const rules = interpreter.situation.law.definitions.get(condition.name) ?? [];
-      const met = rules.some((rule) => interpreter.inForce(rule) && (rule.when === undefined || interpreter.evaluate(rule.when) === 'true'));
+      const met = rules.some(
+        (rule) =>
+          interpreter.inForce(rule) &&
+          (rule.when === undefined || interpreter.evaluate(rule.when) === 'true'),
+      );
       return met && condition.is ? 'true' : interpreter.evaluate(condition);
     }
     default:
@@ -104,7 +143,13 @@ function concluded(interpreter: Interpreter, name: string, is: boolean): Reason 
   // One rule that concludes it is reason enough; that none does needs them all.
   const deciding = rules.filter((rule) => interpreter.holds(rule) === value);
   const shown = value === 'true' ? deciding.slice(0, 1) : deciding;
-  return { kind: 'concluded', truth: is ? value : not(value), name, is, by: shown.map((rule) => prove(interpreter, rule)) };
+  return {
+    kind: 'concluded',
+    truth: is ? value : not(value),
+    name,
+    is,
+    by: shown.map((rule) => prove(interpreter, rule)),
+  };
 }
 
 /** Why a condition has its value. */
@@ -115,7 +160,14 @@ export function reason(interpreter: Interpreter, condition: Condition): Reason {
       const fact = law.vocabulary.facts.get(condition.fact);
       const domain = knowledge.domain(condition.fact);
       const value = fact === undefined ? truth(false) : test(fact, domain, condition.test);
-      return { kind: 'fact', truth: value, fact: condition.fact, test: condition.test, domain, origin: knowledge.origin(condition.fact) };
+      return {
+        kind: 'fact',
+        truth: value,
+        fact: condition.fact,
+        test: condition.test,
+        domain,
+        origin: knowledge.origin(condition.fact),
+      };
     }
     case 'derived':
       return concluded(interpreter, condition.name, condition.is);
@@ -126,9 +178,16 @@ export function reason(interpreter: Interpreter, condition: Condition): Reason {
     case 'at-least': {
       const value = interpreter.evaluate(condition);
       const deciding = condition.of.filter((child) => interpreter.evaluate(child) === value);
-      const settled = (condition.kind === 'any' && value === 'true') || (condition.kind === 'all' && value === 'false');
-      const needed = condition.kind === 'at-least' && value === 'true' ? condition.n : settled ? 1 : deciding.length;
-      return { kind: condition.kind, truth: value, ...(condition.kind === 'at-least' ? { n: condition.n } : {}), of: deciding.slice(0, needed).map((child) => reason(interpreter, child)) };
+      const settled =
+        (condition.kind === 'any' && value === 'true') || (condition.kind === 'all' && value === 'false');
+      const needed =
+        condition.kind === 'at-least' && value === 'true' ? condition.n : settled ? 1 : deciding.length;
+      return {
+        kind: condition.kind,
+        truth: value,
+        ...(condition.kind === 'at-least' ? { n: condition.n } : {}),
+        of: deciding.slice(0, needed).map((child) => reason(interpreter, child)),
+      };
     }
   }
 }

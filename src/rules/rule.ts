@@ -1,7 +1,7 @@
 import type { Condition } from '../facts/condition.ts';
+import type { ParameterValues } from '../facts/control.ts';
 import type { Day } from '../facts/date.ts';
 import type { Position } from '../facts/problem.ts';
-import type { ParameterValues } from '../facts/control.ts';
 
 export const STATES = ['in-force', 'adopted', 'stayed', 'repealed', 'bill'] as const;
 /** Where a law stands. Enacted law applies on its dates; stayed law and bills are shown and change nothing. */
@@ -13,7 +13,15 @@ export type Confidence = (typeof CONFIDENCES)[number];
 export const REVIEWS = ['none', 'engineer', 'counsel'] as const;
 export type Review = (typeof REVIEWS)[number];
 
-export const KINDS = ['statute', 'regulation', 'directive', 'guideline', 'standard', 'treaty', 'voluntary'] as const;
+export const KINDS = [
+  'statute',
+  'regulation',
+  'directive',
+  'guideline',
+  'standard',
+  'treaty',
+  'voluntary',
+] as const;
 export type RulebookKind = (typeof KINDS)[number];
 
 export const DEPTHS = ['deep', 'focused', 'framework'] as const;
@@ -42,9 +50,19 @@ export type Effect =
   | { readonly kind: 'classify'; readonly fact: string; readonly label: string }
   | { readonly kind: 'prohibit'; readonly what: string }
   | { readonly kind: 'require'; readonly control: string; readonly parameters: ParameterValues }
-  | { readonly kind: 'grant'; readonly right: string; readonly control?: string; readonly parameters: ParameterValues }
+  | {
+      readonly kind: 'grant';
+      readonly right: string;
+      readonly control?: string;
+      readonly parameters: ParameterValues;
+    }
   | { readonly kind: 'permit'; readonly what: string }
-  | { readonly kind: 'defeats'; readonly patterns: readonly string[]; readonly rules: readonly string[]; readonly word: string };
+  | {
+      readonly kind: 'defeats';
+      readonly patterns: readonly string[];
+      readonly rules: readonly string[];
+      readonly word: string;
+    };
 
 /** One norm, conclusion or exception of a law, with its own citation and dates. */
 export interface Rule {

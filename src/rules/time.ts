@@ -19,7 +19,9 @@ export function schedule(rule: Rule, knownAt: Day): readonly Interval[] {
 
 /** The interval of the rule that covers the day, if any, whatever its state. */
 export function intervalAt(rule: Rule, moment: Moment): Interval | undefined {
-  return schedule(rule, moment.knownAt).find(({ from, to }) => from <= moment.asOf && (to === undefined || moment.asOf < to));
+  return schedule(rule, moment.knownAt).find(
+    ({ from, to }) => from <= moment.asOf && (to === undefined || moment.asOf < to),
+  );
 }
 
 /** The first interval that begins after the day, if any. */
