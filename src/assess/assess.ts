@@ -1,4 +1,3 @@
-import type { Day } from '../facts/date.ts';
 import { addMonths } from '../facts/date.ts';
 import type { Knowledge } from '../facts/knowledge.ts';
 import type { DeclaredControl } from '../facts/manifest.ts';
@@ -251,7 +250,8 @@ function pretended(question: Question, norm: Norm, kind: 'bill' | 'stayed'): Com
     intervalAt(norm.rule, moment) ??
     schedule(norm.rule, moment.knownAt).find(({ from }) => from > moment.asOf);
   if (interval?.state !== kind) return undefined;
-  const asOf = Math.max(interval.from, moment.asOf);
+  const ahead = interval.from > moment.asOf;
+  const asOf = ahead ? interval.from : moment.asOf;
   const interpreter = new Interpreter({
     law,
     moment: { ...moment, asOf },
@@ -260,12 +260,11 @@ function pretended(question: Question, norm: Norm, kind: 'bill' | 'stayed'): Com
   });
   const value = interpreter.holds(norm.rule);
   if (value === 'false') return undefined;
-  const from: Day | undefined = interval.from > moment.asOf ? interval.from : undefined;
   return {
     ...describe(question, interpreter, norm),
     truth: value,
     kind,
-    ...(from === undefined ? {} : { from }),
+    ...(ahead ? { from: interval.from } : {}),
   };
 }
 
