@@ -10,13 +10,14 @@ const bin = join(ROOT, 'node_modules', '.bin');
 
 /** npm as a user runs it, with the Node of this project first on the path. */
 function npm(args: readonly string[], cwd: string): string {
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` };
-  return execFileSync('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund'], {
-    cwd,
-    encoding: 'utf8',
-    env,
-    shell: process.platform === 'win32',
-  });
+  const env = {
+    ...process.env,
+    PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
+    npm_config_loglevel: 'error',
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+  };
+  return execFileSync('npm', [...args], { cwd, encoding: 'utf8', env, shell: process.platform === 'win32' });
 }
 
 test('the packed package installs into an empty project, with a working command and working subpaths', () => {
