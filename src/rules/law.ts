@@ -40,6 +40,7 @@ const OTHER_FOLDERS = [
   'controls',
   'cases',
   'agreements',
+  'frameworks',
   'crosswalks',
   'transfers',
   'notices',
