@@ -275,7 +275,7 @@ async function sealedFaults(vault: Vault, record: AuditRecord, index: number): P
   const faults: LogFault[] = [];
   for (const { h, k } of record.sealed ?? []) {
     if ((await vault.key(k)) === undefined) continue;
-    const bytes = await vault.get(h);
+    const bytes = await vault.get({ k, h });
     if (bytes === undefined) faults.push({ kind: 'sealed-part-lost', index });
     else if (Buffer.from(nodeHasher().sha256(bytes)).toString('base64url') !== h) {
       faults.push({ kind: 'sealed-part-altered', index });

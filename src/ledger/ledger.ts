@@ -6,11 +6,18 @@ import { type Eraser, eraser } from './erasure.ts';
 import type { Log } from './log.ts';
 import type { Producer } from './producer.ts';
 import type { AuditRecord } from './record.ts';
-import { type OpenedRecord, openSealed, type SealInput, sealRecord } from './seal.ts';
+import {
+  type OpenedRecord,
+  openSealed,
+  type RandomBytes,
+  randomPool,
+  type SealInput,
+  sealRecord,
+} from './seal.ts';
 import type { Clock } from './time.ts';
 import { uuidBytes } from './uuidv7.ts';
 import { type RecordValidator, recordValidator } from './validate.ts';
-import type { SealedBlob, Vault } from './vault.ts';
+import type { SealedBlob, SubjectKey, Vault } from './vault.ts';
 
 /** A record to append, and what to seal into it. */
 export interface Submission {
@@ -65,6 +72,7 @@ export interface Ledger {
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { log, vault } = options;
   const validator = recordValidator();
+  const random = randomPool(64 * 1024);
   await replayErasures(log, vault, validator);
   const erasures = eraser({ log, vault, producer: options.producer, now: options.now ?? Date.now });
   await erasures.resume();
@@ -72,9 +80,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     log,
     vault,
     erasures,
-    prepare: (submissions) => prepare(vault, validator, submissions),
+    prepare: (submissions) => prepare(vault, validator, random, submissions),
     commit: (prepared) => commit(log, vault, prepared),
-    append: async (submissions) => commit(log, vault, await prepare(vault, validator, submissions)),
+    append: async (submissions) => commit(log, vault, await prepare(vault, validator, random, submissions)),
     async open(index) {
       const bytes = await log.read(index);
       const record = validator.parse(bytes);
@@ -90,21 +98,33 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 async function prepare(
   vault: Vault,
   validator: RecordValidator,
+  random: RandomBytes,
   submissions: readonly Submission[],
 ): Promise<readonly Prepared[]> {
-  const prepared: Prepared[] = [];
-  for (const { record, seal } of submissions) {
+  const keys = await keysOfAll(vault, submissions);
+  return submissions.map(({ record, seal = [] }) => {
+    const tenant = record.resource['comity.tenant'];
     const sealed =
-      seal === undefined || seal.length === 0 ? { record, blobs: [] } : await sealOne(vault, record, seal);
+      seal.length === 0
+        ? { record, blobs: [] }
+        : sealRecord(record, seal, keys.get(tenant) ?? new Map(), random);
     const bytes = canonicalBytes(validator.check(sealed.record));
-    prepared.push({ bytes, key: uuidBytes(record.id), blobs: sealed.blobs });
-  }
-  return prepared;
+    return { bytes, key: uuidBytes(record.id), blobs: sealed.blobs };
+  });
 }
 
-async function sealOne(vault: Vault, record: AuditRecord, seal: readonly SealInput[]) {
-  const subjects = seal.flatMap((input) => input.subjects);
-  return sealRecord(record, seal, await vault.keysFor(record.resource['comity.tenant'], subjects));
+/** Keys for everybody whom the records are about, by tenant, asked for at once. */
+async function keysOfAll(vault: Vault, submissions: readonly Submission[]) {
+  const subjects = new Map<string, string[]>();
+  for (const { record, seal = [] } of submissions) {
+    const tenant = record.resource['comity.tenant'];
+    const known = subjects.get(tenant) ?? [];
+    for (const input of seal) known.push(...input.subjects);
+    subjects.set(tenant, known);
+  }
+  const keys = new Map<string, ReadonlyMap<string, SubjectKey>>();
+  for (const [tenant, people] of subjects) keys.set(tenant, await vault.keysFor(tenant, people));
+  return keys;
 }
 
 async function commit(log: Log, vault: Vault, prepared: readonly Prepared[]): Promise<readonly Appended[]> {

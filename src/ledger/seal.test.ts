@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLogDirectory, openLogDirectory } from './directory.ts';
-import { openDisclosure, readDisclosure } from './disclosure.ts';
+import { disclosureOf, openDisclosure, readDisclosure } from './disclosure.ts';
 import { openFilesVault } from './files/vault.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { nodeHasher } from './node-hash.ts';
@@ -128,6 +128,14 @@ describe('sealing', () => {
     const [key, id] = [randomBytes(32), chat().id];
     const expected = Buffer.from(hkdfSync('sha256', key, id, 'comity/audit/dek/1', 32));
     expect(Buffer.from(recordKey(key, id))).toEqual(expected);
+  });
+
+  test('writes disclosures as the portable code does', async () => {
+    const keys = new Map([['maria', { id: 'A'.repeat(22), key: randomBytes(32) }]]);
+    for (const text of (await sealedDisclosures(keys)).d) {
+      const [salt = '', name = '', value] = JSON.parse(Buffer.from(text, 'base64url').toString());
+      expect(disclosureOf(name, value, Buffer.from(salt, 'base64url'))).toBe(text);
+    }
   });
 
   test('lets a single field be shown, and nothing about the others', async () => {
@@ -274,7 +282,7 @@ describe('erasure', () => {
         ],
       ]);
       for (const reference of maria.record.sealed ?? []) {
-        expect(await ledger.vault.get(reference.h)).toBeUndefined();
+        expect(await ledger.vault.get(reference)).toBeUndefined();
         expect(await ledger.vault.key(reference.k)).toBeUndefined();
       }
       expect(await ledger.vault.keysOf(TENANT, 'maria')).toEqual([]);
@@ -409,7 +417,7 @@ describe('erasure', () => {
       await vault.close();
       await withLedger(async (ledger) => {
         expect((await ledger.open(0)).erased).toBe(1);
-        expect(await ledger.vault.get(opened.record.sealed?.[0]?.h ?? '')).toBeUndefined();
+        expect(await ledger.vault.get(opened.record.sealed?.[0] ?? { k: '', h: '' })).toBeUndefined();
       });
     }
   });
@@ -478,11 +486,22 @@ describe('a vault', () => {
     expect(await vault.sweep(clock, async () => true)).toBe(0);
     clock += 1;
     expect(await vault.sweep(clock, async (record) => record === kept)).toBe(1);
-    expect(await vault.get(sealed[0]?.blobs[0]?.h ?? '')).toBeDefined();
-    expect(await vault.get(sealed[1]?.blobs[0]?.h ?? '')).toBeUndefined();
+    expect(await vault.get(sealed[0]?.blobs[0] ?? { k: '', h: '' })).toBeDefined();
+    expect(await vault.get(sealed[1]?.blobs[0] ?? { k: '', h: '' })).toBeUndefined();
     await vault.close();
   });
 });
+
+async function sealedDisclosures(keys: Map<string, { id: string; key: Buffer }>) {
+  const fields = { age: 41, 'name €': ['ü', { deep: '\u2028' }] };
+  const { record, blobs } = sealRecord(chat(), [{ subjects: ['maria'], fields }], keys);
+  const [reference] = record.sealed ?? [];
+  const key = keys.get('maria')?.key;
+  if (reference === undefined || key === undefined) throw new Error('nothing sealed');
+  const part = openPart(record, reference, blobs[0]?.bytes ?? Buffer.of(), key);
+  expect(part.d).toHaveLength(2);
+  return part;
+}
 
 function bindAll(vault: Vault): PropertyDescriptorMap {
   const names = Object.getOwnPropertyNames(Object.getPrototypeOf(vault)).filter(

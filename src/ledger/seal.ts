@@ -1,11 +1,11 @@
-import { createHmac, hash, randomFillSync } from 'node:crypto';
+import { hash, randomBytes, randomFillSync } from 'node:crypto';
 import { canonicalBytes } from './canonical.ts';
-import { base64url, type Disclosure, disclosureOf, fromBase64url, SALT_BYTES } from './disclosure.ts';
+import { base64url, type Disclosure, fromBase64url, SALT_BYTES } from './disclosure.ts';
 import { LedgerError } from './errors.ts';
 import type { AuditRecord, SealedReference } from './record.ts';
 import { addDuration, fromRfc3339 } from './time.ts';
 import type { SealedBlob, SubjectKey, Vault } from './vault.ts';
-import { decrypt, encrypt } from './wrapping.ts';
+import { decrypt, encrypt, NONCE_BYTES } from './wrapping.ts';
 
 /** What is to be sealed into a record. */
 export interface SealInput {
@@ -46,8 +46,8 @@ export function sealRecord<R extends AuditRecord>(
   record: R,
   inputs: readonly SealInput[],
   keys: ReadonlyMap<string, SubjectKey>,
+  random: RandomBytes = randomPool(),
 ): Sealed<R> {
-  const random = randomPool();
   const digests: string[] = [];
   const parts = new Map<string, { d: Disclosure[]; s: [string, string][] }>();
   const partOf = (subject: string) => {
@@ -58,7 +58,7 @@ export function sealRecord<R extends AuditRecord>(
   for (const { subjects, fields } of inputs) {
     const people = [...new Set(subjects)];
     for (const [name, value] of Object.entries(fields)) {
-      const disclosure = disclosureOf(name, value, random(SALT_BYTES));
+      const disclosure = sealedField(name, value, random(SALT_BYTES));
       const digest = digestOf(disclosure);
       digests.push(digest);
       const [first, ...others] = people;
@@ -72,8 +72,8 @@ export function sealRecord<R extends AuditRecord>(
       }
     }
   }
-  while (digests.length % DIGEST_STEP !== 0) digests.push(base64url(random(32)));
-  const blobs = [...parts].map(([subject, part]) => sealPart(record, part, keyOf(keys, subject)));
+  while (digests.length % DIGEST_STEP !== 0) digests.push(Buffer.from(random(32)).toString('base64url'));
+  const blobs = [...parts].map(([subject, part]) => sealPart(record, part, keyOf(keys, subject), random));
   return { record: withSeals(record, digests.sort(), blobs.map(referenceTo)), blobs };
 }
 
@@ -101,7 +101,7 @@ export async function openSealed(record: AuditRecord, vault: Vault): Promise<Ope
       erased += 1;
       continue;
     }
-    const bytes = await vault.get(reference.h);
+    const bytes = await vault.get(reference);
     if (bytes === undefined) {
       lost += 1;
       continue;
@@ -138,9 +138,24 @@ export function openPart(
 
 /** HKDF-SHA256 (RFC 5869) with the record's id as salt: one key for each record, from the key of the person. */
 export function recordKey(subjectKey: Uint8Array, recordId: string): Uint8Array {
-  // Extract and one round of expand by hand: twice as fast as hkdfSync, and the same 32 bytes.
-  const extracted = createHmac('sha256', recordId).update(subjectKey).digest();
-  return createHmac('sha256', extracted).update('comity/audit/dek/1\u0001').digest();
+  // Extract and one round of expand by hand: a fifth of the time of hkdfSync, and the same 32 bytes.
+  return hmac(hmac(Buffer.from(recordId), subjectKey), EXPAND);
+}
+
+const EXPAND = Buffer.from('comity/audit/dek/1\u0001');
+const HMAC_BLOCK = 64;
+
+/** HMAC-SHA256 (RFC 2104) for keys of at most 64 bytes, from two one-shot hashes. */
+function hmac(key: Uint8Array, message: Uint8Array): Uint8Array {
+  const inner = Buffer.alloc(HMAC_BLOCK + message.length, 0x36);
+  const outer = Buffer.alloc(HMAC_BLOCK + 32, 0x5c);
+  for (let i = 0; i < key.length; i++) {
+    inner[i] = 0x36 ^ (key[i] ?? 0);
+    outer[i] = 0x5c ^ (key[i] ?? 0);
+  }
+  inner.set(message, HMAC_BLOCK);
+  outer.set(hash('sha256', inner, 'buffer'), HMAC_BLOCK);
+  return hash('sha256', outer, 'buffer');
 }
 
 /** What a sealed part is bound to: it opens in no other record, event or tenant. */
@@ -148,8 +163,9 @@ function sealContext(record: AuditRecord): Uint8Array {
   return canonicalBytes([record.id, record.event_name, record.resource['comity.tenant']]);
 }
 
-function sealPart(record: AuditRecord, part: Part, { id, key }: SubjectKey): SealedBlob {
-  const bytes = encrypt(recordKey(key, record.id), padded(JSON.stringify(part)), sealContext(record));
+function sealPart(record: AuditRecord, part: Part, { id, key }: SubjectKey, random: RandomBytes): SealedBlob {
+  const plain = padded(JSON.stringify(part));
+  const bytes = encrypt(recordKey(key, record.id), plain, sealContext(record), random(NONCE_BYTES));
   return {
     h: hash('sha256', bytes, 'base64url'),
     k: id,
@@ -193,7 +209,7 @@ export function paddedLength(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-function split(secret: Uint8Array, count: number, random: (bytes: number) => Uint8Array): Uint8Array[] {
+function split(secret: Uint8Array, count: number, random: RandomBytes): Uint8Array[] {
   const shares = Array.from({ length: count - 1 }, () => Uint8Array.from(random(secret.length)));
   return [...shares, join([secret, ...shares])];
 }
@@ -204,6 +220,12 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   for (const part of parts)
     for (let i = 0; i < joined.length; i++) joined[i] = (joined[i] ?? 0) ^ (part[i] ?? 0);
   return joined;
+}
+
+/** `disclosureOf` with Node's own base64, which is several times as fast. */
+function sealedField(name: string, value: unknown, salt: Uint8Array): Disclosure {
+  const text = JSON.stringify([Buffer.from(salt).toString('base64url'), name, value]);
+  return Buffer.from(text).toString('base64url');
 }
 
 function keyOf(keys: ReadonlyMap<string, SubjectKey>, subject: string): SubjectKey {
@@ -220,13 +242,17 @@ function digestOf(disclosure: string): string {
   return hash('sha256', disclosure, 'base64url');
 }
 
-/** Random bytes, drawn from the system in large pieces. The views must be used up before the next record. */
-function randomPool(): (bytes: number) => Uint8Array {
-  let pool = Buffer.alloc(0);
-  let used = 0;
+/** Gives random bytes. They are a view that the next calls may overwrite: use or copy them at once. */
+export type RandomBytes = (bytes: number) => Uint8Array;
+
+/** Random bytes, drawn from the system in large pieces: a call for each salt would cost more than sealing. */
+export function randomPool(poolBytes = 256): RandomBytes {
+  const pool = Buffer.alloc(poolBytes);
+  let used = pool.length;
   return (bytes) => {
+    if (bytes > pool.length) return randomBytes(bytes);
     if (used + bytes > pool.length) {
-      pool = randomFillSync(Buffer.allocUnsafeSlow(Math.max(256, bytes)));
+      randomFillSync(pool);
       used = 0;
     }
     used += bytes;

@@ -68,8 +68,8 @@ export interface Vault {
 
   /** Keeps sealed parts; resolves once they are durable. */
   put(blobs: readonly SealedBlob[]): Promise<void>;
-  /** A sealed part by its address. */
-  get(h: string): Promise<Uint8Array | undefined>;
+  /** A sealed part by its address, under its key. */
+  get(part: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined>;
   /** Addresses of parts that no record needs: written before `before`, of a record that `known` does not know. */
   sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number>;
 

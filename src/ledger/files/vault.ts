@@ -70,19 +70,25 @@ const KEYS_SCHEMA = `
 const BLOBS_SCHEMA = `
   ${POSITION}
   CREATE TABLE IF NOT EXISTS blob (
-    h BLOB NOT NULL UNIQUE,
     k BLOB NOT NULL,
+    h BLOB NOT NULL,
     record TEXT NOT NULL,
     bytes BLOB NOT NULL,
     keep_until INTEGER NOT NULL,
     hold INTEGER NOT NULL,
-    written INTEGER NOT NULL
+    written INTEGER NOT NULL,
+    UNIQUE (k, h)
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS blob_key ON blob (k);
 `;
 
 /** Keys held in memory, so that the wrapper is not asked for every record. */
 const MOST_CACHED_KEYS = 10_000;
+
+interface Candidate extends SubjectKey {
+  readonly subject: string;
+  /** Set on a key that is new. */
+  readonly wrapped: Uint8Array | undefined;
+}
 
 interface Waiting {
   readonly blobs: readonly SealedBlob[];
@@ -114,15 +120,21 @@ class FilesVault implements Vault {
   async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
     const month = new Date(this.#now()).toISOString().slice(0, 7);
     const found = new Map<string, SubjectKey>();
-    for (const subject of subjects) {
-      const name = JSON.stringify([tenant, subject]);
-      let key = this.#current.get(name);
-      if (key?.month !== month) {
-        key = { ...(await this.#currentKey(tenant, subject, month)), month };
+    let missing: string[] = [];
+    for (const subject of new Set(subjects)) {
+      const key = this.#current.get(nameOf(tenant, subject));
+      if (key?.month === month) found.set(subject, key);
+      else missing.push(subject);
+    }
+    while (missing.length > 0) {
+      const candidates = await Promise.all(missing.map((subject) => this.#candidate(tenant, subject, month)));
+      // A person may have been erased while the wrapper was asked; those are tried again.
+      for (const candidate of this.#settle(tenant, month, candidates)) {
         bound(this.#current);
-        this.#current.set(name, key);
+        this.#current.set(nameOf(tenant, candidate.subject), { id: candidate.id, key: candidate.key, month });
+        found.set(candidate.subject, candidate);
       }
-      found.set(subject, key);
+      missing = missing.filter((subject) => !found.has(subject));
     }
     return found;
   }
@@ -134,6 +146,7 @@ class FilesVault implements Vault {
     const wrapped = row?.wrapped;
     if (!(wrapped instanceof Uint8Array)) return undefined;
     const key = await this.#wrapper.unwrap(wrapped, keyContext(String(row?.tenant), id));
+    if (this.#destroyed.has(id)) return undefined;
     bound(this.#cached);
     this.#cached.set(id, key);
     return key;
@@ -155,8 +168,12 @@ class FilesVault implements Vault {
     });
   }
 
-  async get(h: string): Promise<Uint8Array | undefined> {
-    const bytes = this.#b('SELECT bytes FROM blob WHERE h = ?').get(fromBase64url(h))?.bytes;
+  async get({ k, h }: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined> {
+    const row = this.#b('SELECT bytes FROM blob WHERE k = ? AND h = ?').get(
+      fromBase64url(k),
+      fromBase64url(h),
+    );
+    const bytes = row?.bytes;
     return bytes instanceof Uint8Array ? bytes : undefined;
   }
 
@@ -204,7 +221,7 @@ class FilesVault implements Vault {
       ).run(id, tenant, pseudonym, reasonCode ?? null, actorRole ?? null);
       this.#k('UPDATE subject_key SET request = ? WHERE subject = ? AND request IS NULL').run(id, pseudonym);
     });
-    this.#current.delete(JSON.stringify([tenant, subject]));
+    this.#current.delete(nameOf(tenant, subject));
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
   }
 
@@ -294,28 +311,41 @@ class FilesVault implements Vault {
     this.#cached.clear();
   }
 
-  async #currentKey(tenant: string, subject: string, month: string): Promise<SubjectKey> {
-    const pseudonym = this.#pseudonym(tenant, subject);
-    const select = this.#k('SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL');
-    for (;;) {
-      const row = select.get(pseudonym, month);
-      if (row !== undefined) {
-        const id = String(row.id);
-        const key = await this.key(id);
-        if (key !== undefined) return { id, key };
+  /** The key that a person has this month, or a new one that is not kept yet. */
+  async #candidate(tenant: string, subject: string, month: string): Promise<Candidate> {
+    const id = this.#currentId(this.#pseudonym(tenant, subject), month);
+    const key = id === undefined ? undefined : await this.key(id);
+    if (id !== undefined && key !== undefined) return { subject, id, key, wrapped: undefined };
+    const [newId, newKey] = [base64url(randomBytes(16)), randomBytes(32)];
+    const wrapped = await this.#wrapper.wrap(newKey, keyContext(tenant, newId));
+    return { subject, id: newId, key: newKey, wrapped };
+  }
+
+  /** Keeps new keys, all with one sync, and drops candidates that were overtaken. */
+  #settle(tenant: string, month: string, candidates: readonly Candidate[]): readonly Candidate[] {
+    const settled: Candidate[] = [];
+    const insert = this.#k(
+      'INSERT INTO subject_key (id, tenant, subject, wrapped, month) VALUES (?, ?, ?, ?, ?)',
+    );
+    inTransaction(this.#keys, () => {
+      for (const candidate of candidates) {
+        const pseudonym = this.#pseudonym(tenant, candidate.subject);
+        const current = this.#currentId(pseudonym, month);
+        if (current === undefined && candidate.wrapped !== undefined) {
+          insert.run(candidate.id, tenant, pseudonym, candidate.wrapped, month);
+          settled.push(candidate);
+        } else if (current === candidate.id) settled.push(candidate);
       }
-      const id = base64url(randomBytes(16));
-      const key = randomBytes(32);
-      const wrapped = await this.#wrapper.wrap(key, keyContext(tenant, id));
-      if (select.get(pseudonym, month) !== undefined) continue;
-      this.#k('INSERT INTO subject_key (id, tenant, subject, wrapped, month) VALUES (?, ?, ?, ?, ?)').run(
-        id,
-        tenant,
-        pseudonym,
-        wrapped,
-        month,
-      );
-    }
+    });
+    return settled;
+  }
+
+  #currentId(pseudonym: Uint8Array, month: string): string | undefined {
+    const row = this.#k('SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL').get(
+      pseudonym,
+      month,
+    );
+    return row === undefined ? undefined : String(row.id);
   }
 
   #pseudonym(tenant: string, subject: string): Uint8Array {
@@ -336,7 +366,7 @@ class FilesVault implements Vault {
   #putTogether(waiting: readonly Waiting[]): void {
     if (waiting.length === 0) return;
     const insert = this.#b(
-      'INSERT INTO blob (h, k, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     );
     const written = this.#now();
     try {
@@ -346,8 +376,8 @@ class FilesVault implements Vault {
             if (this.#destroyed.has(blob.k)) throw erased();
             const { h, k, record, bytes, keepUntil, hold } = blob;
             insert.run(
-              Buffer.from(h, 'base64url'),
               Buffer.from(k, 'base64url'),
+              Buffer.from(h, 'base64url'),
               record,
               bytes,
               keepUntil,
@@ -415,6 +445,8 @@ function openDatabase(path: string, schema: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5000 });
   if (existsSync(path)) chmodSync(path, 0o600);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+  // Sealed parts come by the megabyte; moving them to the database every thousand pages would double the writing.
+  database.exec('PRAGMA wal_autocheckpoint = 8192');
   database.exec(schema);
   return database;
 }
@@ -427,6 +459,10 @@ async function openPepper(keys: DatabaseSync, wrapper: KeyWrapper): Promise<Uint
   const wrapped = await wrapper.wrap(randomBytes(32), 'pepper');
   keys.prepare("INSERT INTO meta (name, value) VALUES ('pepper', ?) ON CONFLICT DO NOTHING").run(wrapped);
   return openPepper(keys, wrapper);
+}
+
+function nameOf(tenant: string, subject: string): string {
+  return JSON.stringify([tenant, subject]);
 }
 
 function keyContext(tenant: string, id: string): string {
