@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Ajv from 'ajv/dist/2020.js';
@@ -277,6 +278,72 @@ describe('comity law', () => {
       err: expect.stringContaining('unknown rule'),
     });
   });
+});
+
+describe('two versions of the law', () => {
+  test('are compared, and the manifests whose outcome changes are named', () => {
+    const law = join(folder(), 'law');
+    cpSync('law', law, { recursive: true });
+    const file = join(law, 'eu/ai-act/prohibited-practices.yaml');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(
+      file,
+      text.replace(/ {2}- id: art-5-1-f\n[\s\S]*?\n(?= {2}- id: )/, (rule) =>
+        rule.replace(/from: 2025-02-02/, 'from: 2030-01-01'),
+      ),
+    );
+    const { code, out } = comity([
+      'law',
+      'diff',
+      'law',
+      law,
+      '--manifest',
+      'examples/voice-coach',
+      '--as-of',
+      '2026-11-25',
+      '--format',
+      'json',
+    ]);
+    expect(code).toBe(1);
+    const diff = JSON.parse(out);
+    expect(diff.changes).toMatchObject([{ kind: 're-dated', what: 'rule', id: 'eu/ai-act:art-5-1-f' }]);
+    expect(diff.outcomes).toMatchObject([{ market: 'EU', before: 'not-allowed' }]);
+    expect(comity(['law', 'diff', 'law', 'law']).code).toBe(0);
+  });
+
+  test('can be git revisions', () => {
+    const repository = folder();
+    const git = (...args: readonly string[]): void =>
+      void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+        cwd: repository,
+      });
+    git('init', '-q');
+    cpSync('law', join(repository, 'law'), { recursive: true });
+    git('add', '-A');
+    git('commit', '-qm', 'law');
+    const file = join(repository, 'law/kr/ai-basic-act.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('title: AI Basic Act', 'title: The AI Basic Act'));
+    git('commit', '-qam', 'title');
+    const { code, out } = comity(['law', 'diff', 'HEAD~1', 'HEAD', '--verbose'], { cwd: repository });
+    expect(code).toBe(1);
+    expect(out).toMatch(/rulebook +kr\/ai-basic-act \(title\)/);
+    expect(comity(['law', 'diff', 'nope', 'HEAD'], { cwd: repository })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('neither a directory nor a git revision'),
+    });
+    expect(comity(['law', 'diff', '--output=x', 'HEAD'], { cwd: repository }).code).toBe(2);
+  });
+});
+
+test('comity law render writes a page a lawyer can read, with exceptions below what they defeat', () => {
+  const page = comity(['law', 'render', 'eu/ai-act']).out;
+  expect(page).toMatch(/^# Artificial Intelligence Act/);
+  expect(page).toMatch(
+    /- \*\*Art\. 5\(1\)\(f\)[^\n]*\n(?:(?!\n- ).)*?\n {2}- \*\*Art\. 5\(1\)\(f\), last part/s,
+  );
+  const html = comity(['law', 'render', 'eu/ai-act', '--format', 'html']).out;
+  expect(html).toMatch(/^<!doctype html>/);
+  expect(html).toContain('id="eu/ai-act:art-5-1-f"');
 });
 
 describe('bad input', () => {

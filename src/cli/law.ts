@@ -15,31 +15,37 @@ import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import { matches } from '../rules/rule.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
+import { runLawDiff } from './law-diff.ts';
 import { instrumentRows, printInstrument, printList } from './law-list.ts';
+import { renderInstrument } from './law-render.ts';
 import { printRule } from './law-rule.ts';
 
-const VERBS = ['list', 'show', 'test', 'lint'] as const;
+const VERBS = ['list', 'show', 'test', 'lint', 'diff', 'render'] as const;
 
 export const command: Command = {
   name: 'law',
-  summary: 'list, show, test and lint the law itself',
-  usage: 'law list | show <rulebook or rule> | test [directory] | lint   [options]',
+  summary: 'list, show, test, lint, compare and render the law itself',
+  usage: 'law list | show <id> | test [directory] | lint | diff <old> <new> | render <rulebook>   [options]',
   details: [
     '  list   every instrument: state, depth, rules, cases, confidence, review',
     '  show   one instrument, or one rule of it, as encoded',
     '  test   run the worked cases of law/cases, or of any directory or file',
     '  lint   what a lawyer or engineer should mend',
+    '  diff   two versions of the law (directories or git revisions), and whose outcome changes',
+    '  render one instrument as a page that a lawyer can read',
   ].join('\n'),
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
-    format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
+    format: { type: 'string', value: 'FORMAT', help: 'table or json; for render markdown or html' },
+    manifest: { type: 'string', multiple: true, value: 'PATHS', help: 'diff: also whose outcome changes' },
+    'as-of': { type: 'string', value: 'DATE', help: 'diff: outcomes on that day (default: today)' },
     mutate: {
       type: 'string',
       value: 'RULES',
       help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices',
     },
     notices: { type: 'boolean', help: 'lint: print notices too' },
-    verbose: { type: 'boolean', help: 'test: print cases that pass too' },
+    verbose: { type: 'boolean', help: 'test: print cases that pass too; diff: print editorial changes too' },
   },
   examples: ['comity law list', 'comity law show eu/ai-act:art-5-1-f', 'comity law test law/cases/eu'],
   run,
@@ -56,8 +62,11 @@ function run(args: Arguments, io: Io): ExitCode {
         help: didYouMean(verb ?? '', VERBS),
       },
     ]);
+  if (known === 'diff') return runLawDiff(rest, args, io);
   const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
   switch (known) {
+    case 'render':
+      return render(loaded, rest, args, io);
     case 'test':
       if (args.text('mutate') !== undefined) return mutate(loaded, rest, args.text('mutate') ?? '', io);
       return testCases(loaded, rest, args, io);
@@ -74,6 +83,25 @@ function list(loaded: LoadedLaw, args: Arguments, io: Io): ExitCode {
   const rows = instrumentRows(loaded, runAll(loaded, []));
   if (args.text('format') === 'json') io.out(`${JSON.stringify(rows, undefined, 2)}\n`);
   else printList(rows, loaded.digest, io);
+  return EXIT.clean;
+}
+
+function render(loaded: LoadedLaw, [name]: readonly string[], args: Arguments, io: Io): ExitCode {
+  const rulebook = name === undefined ? undefined : loaded.law.rulebooks.get(name);
+  if (rulebook === undefined)
+    throw new InputError([
+      {
+        code: 'unknown-name',
+        message: name === undefined ? 'which instrument?' : `no instrument \`${name}\``,
+        help: didYouMean(name ?? '', [...loaded.law.rulebooks.keys()]),
+      },
+    ]);
+  const format = args.text('format') ?? 'markdown';
+  if (format !== 'markdown' && format !== 'html')
+    throw new InputError([
+      { code: 'usage', message: `\`--format ${format}\` is not known here`, help: 'markdown or html' },
+    ]);
+  io.out(renderInstrument(loaded, rulebook, runAll(loaded, []), format));
   return EXIT.clean;
 }
 
