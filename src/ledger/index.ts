@@ -1,0 +1,116 @@
+/**
+ * The ledger: an append-only, witnessed, erasable record of what an AI system did. Public as `comity/ledger`.
+ *
+ * - `createLogDirectory`, `openLogDirectory`: a log in a directory. `openLog`: a log on any {@link LogStore}.
+ * - `openLedger`: a log of audit records with a vault beside it for what is about people.
+ * - `startProducer`: makes numbered records.
+ * - `exportEvidence`, `verifyEvidence`: evidence for an auditor, and the auditor's side. `evidence/verify.ts` runs in a
+ *   browser.
+ * - `fsck`: recomputes everything from the entries.
+ * - `openRecordIndex`, `follow`: finds records.
+ */
+export {
+  type Appended,
+  Appender,
+  type AppenderLimits,
+  DEFAULT_LIMITS,
+} from './appender.ts';
+export { type AttributeName, SCHEMA_URL, type ValueOf } from './attributes.ts';
+export { canonicalBytes, canonicalText } from './canonical.ts';
+export { type CompletenessCheck, completenessCheck, type Omission } from './completeness.ts';
+export {
+  createLogDirectory,
+  describeLogDirectory,
+  type LogDescription,
+  openLogDirectory,
+  readLogKey,
+  replaceLogKey,
+} from './directory.ts';
+export { type DisclosedField, type Disclosure, openDisclosure, readDisclosure } from './disclosure.ts';
+export type { Eraser, ErasureProgress, ErasureReason } from './erasure.ts';
+export { LedgerError, type LedgerErrorCode } from './errors.ts';
+export { EVENTS, type EventName, isEventName } from './events.ts';
+export { type ExportOptions, evidenceBytes, exportEvidence } from './evidence/export.ts';
+export { type Range, rangesOf } from './evidence/multiproof.ts';
+export { doesNotProve, type FaultCode, type Findings, type Verdict } from './evidence/verdict.ts';
+export { type VerifierOptions, verifyEvidence } from './evidence/verify.ts';
+export {
+  createFilesStore,
+  type FilesStoreOptions,
+  type OpenedFiles,
+  openFilesStore,
+} from './files/files-store.ts';
+export { filesSource } from './files/fsck-source.ts';
+export { type FilesVaultOptions, openFilesVault } from './files/vault.ts';
+export {
+  type Diagnosis,
+  type FsckEntry,
+  type FsckOptions,
+  type FsckReport,
+  type FsckSource,
+  fsck,
+  type LogFault,
+  storeSource,
+} from './fsck.ts';
+export {
+  type Ledger,
+  type LedgerOptions,
+  openLedger,
+  type Prepared,
+  replayErasures,
+  type Submission,
+} from './ledger.ts';
+export { type Cosign, type Log, type LogOptions, openLog } from './log.ts';
+export { moveLog } from './move.ts';
+export { nodeHasher } from './node-hash.ts';
+export { generateLogKey, logSigner, nodeSignatures, signerKeyOf, verifierKeyOf } from './node-signatures.ts';
+export { connect, type Sql } from './postgres/connection.ts';
+export {
+  createPostgresStore,
+  fencePostgresStore,
+  openPostgresStore,
+  type PostgresStoreOptions,
+} from './postgres/postgres-store.ts';
+export {
+  type Intent,
+  type Producer,
+  type ProducerOptions,
+  type RecordContext,
+  startProducer,
+} from './producer.ts';
+export { type Follower, follow } from './query/follower.ts';
+export { openRecordIndex, type RecordIndex, type RecordQuery, type RecordRow } from './query/record-index.ts';
+export {
+  type AttributesOf,
+  type AuditRecord,
+  type ProducerStamp,
+  RECORD_VERSION,
+  type RecordOf,
+  type Relation,
+  type Resource,
+  type Retention,
+  type SealedReference,
+} from './record.ts';
+export { type JsonSchema, recordSchema } from './schema.ts';
+export { type OpenedRecord, openSealed, type SealInput } from './seal.ts';
+export {
+  KEY_BYTES,
+  type LogStore,
+  type NewEntry,
+  type Placement,
+  type SignedHead,
+  type TreeHead,
+} from './store.ts';
+export type { Clock } from './time.ts';
+export { type UuidSource, uuidBytes, uuidv7Source, uuidv7Time } from './uuidv7.ts';
+export { type RecordValidator, recordValidator } from './validate.ts';
+export type {
+  ErasureRequest,
+  KeyState,
+  KeyWrapper,
+  LegalHold,
+  SealedBlob,
+  SubjectKey,
+  Vault,
+} from './vault.ts';
+export { fileWrapper, localWrapper } from './wrapping.ts';
