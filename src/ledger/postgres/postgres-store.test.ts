@@ -8,6 +8,7 @@ import { moveLog } from '../move.ts';
 import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../store.case.ts';
 import type { LogStore, NewEntry } from '../store.ts';
 import type { Sql } from './connection.ts';
+import { startPooler } from './pooler.case.ts';
 import { createPostgresStore, fencePostgresStore, openPostgresStore } from './postgres-store.ts';
 import { startTestServer, type TestServer, withSql } from './server.case.ts';
 
@@ -144,6 +145,44 @@ describe('replicas', () => {
       });
       await expectHolds(store, [...entriesOf(2), entryOf('after')]);
     }));
+});
+
+describe('behind a pooler in transaction mode', () => {
+  test('replicas append, grow and sign as if each had connections of its own', async (context) => {
+    if (server?.restart === undefined) return context.skip();
+    const pooler = await startPooler(url(), 3);
+    try {
+      await withLog(async (_, origin) => {
+        const replica = (name: string) =>
+          withSql(pooler.url, async (sql) => {
+            const store = await openPostgresStore(sql, origin);
+            let [kept, lost] = [0, 0];
+            for (let i = 0; i < 20; i++) {
+              await store.append([...entriesOf(5, `${name} ${i}`), entryOf(`shared ${i}`)]);
+              const previous = await store.head();
+              const { size, root } = await store.grow();
+              if (previous !== undefined && previous.size >= size) continue;
+              if (await store.swapHead(previous, headOf(size, root, ` by ${name}`))) kept += 1;
+              else lost += 1;
+            }
+            return { kept, lost };
+          });
+        const counts = await Promise.all(['a', 'b', 'c', 'd'].map(replica));
+        expect(pooler.switches()).toBeGreaterThan(50);
+        await withSql(url(), async (sql) => {
+          const store = await openPostgresStore(sql, origin);
+          const texts = await textsOf(store);
+          expect(texts).toHaveLength(4 * 20 * 5 + 20);
+          expect(new Set(texts).size).toBe(texts.length);
+          const heads = await store.heads();
+          expect(heads).toHaveLength(counts.reduce((sum, { kept }) => sum + kept, 0));
+          expect(heads.every((head, i) => i === 0 || head.size >= (heads[i - 1]?.size ?? 0))).toBe(true);
+        });
+      });
+    } finally {
+      pooler.close();
+    }
+  });
 });
 
 describe('a server', () => {

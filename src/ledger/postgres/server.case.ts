@@ -27,6 +27,7 @@ export async function startTestServer(): Promise<TestServer> {
     port,
     user: 'postgres',
     password: 'comity',
+    authMethod: 'password',
     persistent: true,
     // PostgreSQL refuses to run as root; tests in containers often do.
     createPostgresUser: process.getuid?.() === 0,
