@@ -18,6 +18,10 @@ const COMMANDS: Readonly<
     load: () => import('./explain.ts'),
   },
   where: { summary: 'where may this feature ship, one line per market', load: () => import('./where.ts') },
+  plan: {
+    summary: 'the fewest builds that satisfy all markets, and what stands against one',
+    load: () => import('./plan.ts'),
+  },
   init: {
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),
