@@ -22,6 +22,11 @@ const COMMANDS: Readonly<
     summary: 'the fewest builds that satisfy all markets, and what stands against one',
     load: () => import('./plan.ts'),
   },
+  whatif: {
+    summary: 'the least change that turns a no into a yes',
+    load: () => import('./whatif.ts'),
+  },
+  next: { summary: 'the question that settles most', load: () => import('./next.ts') },
   init: {
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),
