@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   cpSync,
@@ -17,7 +18,7 @@ import { nodeHasher } from '../node-hash.ts';
 import { entriesOf, entryOf, expectHolds, headOf } from '../store.case.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createFilesStore, openFilesStore } from './files-store.ts';
-import { BUNDLES_AT, ROW_BYTES, ROWS_AT, segmentFile } from './layout.ts';
+import { BUNDLES_AT, FILTER_AT, ROW_BYTES, ROWS_AT, segmentFile } from './layout.ts';
 import { inspectSegment } from './recovery.ts';
 import { SegmentReader } from './segment.ts';
 
@@ -303,6 +304,64 @@ describe('a disk that fails', () => {
       await again.store.close();
     },
   );
+});
+
+/** Runs a module in a process of its own and gives back its status and what it printed to standard error. */
+function runModule(source: string): { status: number | null; stderr: string } {
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', source], {
+    encoding: 'utf8',
+  });
+  return { status, stderr };
+}
+
+const STORE = JSON.stringify(new URL('./files-store.ts', import.meta.url).href);
+const DISK = JSON.stringify(new URL('./disk.ts', import.meta.url).href);
+
+describe('another process', () => {
+  const opens = () =>
+    runModule(`
+      import { openFilesStore } from ${STORE};
+      const code = await openFilesStore(${JSON.stringify(directory)}).then(() => 'opened', (error) => error.code);
+      process.exit(code === 'locked' ? 3 : code === 'opened' ? 4 : 5);
+    `).status;
+
+  test('cannot open a log that this one has open, and can once it is closed', async () => {
+    const { store } = await openFilesStore(directory);
+    expect(opens()).toBe(3);
+    await store.close();
+    expect(opens()).toBe(4);
+    // It did not close the log, but it ended: the lock went with it.
+    await (await openFilesStore(directory)).store.close();
+  });
+
+  test('ends with status 70 and says why when fdatasync fails', () => {
+    const { status, stderr } = runModule(`
+      import { openFilesStore } from ${STORE};
+      import { systemDisk } from ${DISK};
+      let fail = false;
+      const sync = (fd, done) => fail ? done(new Error('EIO: i/o error, fdatasync')) : systemDisk.sync(fd, done);
+      const { store } = await openFilesStore(${JSON.stringify(directory)}, { disk: { ...systemDisk, sync } });
+      fail = true;
+      await store.append([{ bytes: Buffer.from('x'), leaf: Buffer.alloc(32), key: Buffer.alloc(16) }]);
+      process.exit(0);
+    `);
+    expect(status).toBe(70);
+    expect(stderr).toContain('error: fdatasync failed, so what the disk holds is unknown: EIO');
+    expect(stderr).toContain('help: ');
+  });
+});
+
+test('a damaged table of keys is reported, not taken for an empty one', async () => {
+  const first = await openFilesStore(directory);
+  const entries = entriesOf(65_537);
+  await first.store.append(entries);
+  await first.store.close();
+  const fd = openSync(segment, 'r+');
+  writeSync(fd, Buffer.alloc(4096, 0xff), 0, 4096, FILTER_AT);
+  closeSync(fd);
+  const { store } = await openFilesStore(directory);
+  await expect(store.append(entries.slice(0, 1))).rejects.toMatchObject({ code: 'damaged' });
+  await store.close();
 });
 
 test('nobody but this user and its group may read a log', () => {

@@ -19,7 +19,8 @@ import { ROWS_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { type Lock, lockDirectory } from './lock.ts';
 import { replaceFile } from './published.ts';
 import { clearTail, inspectSegment } from './recovery.ts';
-import { OpenSegment, rowKey, rowLeaf, SegmentReader } from './segment.ts';
+import { SealedSegments, sealOf } from './sealed-segments.ts';
+import { OpenSegment, rowKey, rowLeaf, type Seal, SegmentReader } from './segment.ts';
 import { SegmentTree } from './tree.ts';
 
 export interface FilesStoreOptions {
@@ -104,6 +105,7 @@ export function listSegments(segments: string): readonly number[] {
 
 interface Opened {
   readonly open: OpenSegment;
+  readonly sealed: SealedSegments;
   readonly tree: SegmentTree;
   readonly torn: number;
 }
@@ -112,18 +114,11 @@ async function recover(disk: Disk, segments: string): Promise<Opened> {
   const hasher = nodeHasher();
   const numbers = listSegments(segments);
   const last = numbers.length - 1;
-  const roots = numbers.slice(0, last).map((number) => {
-    const reader = new SegmentReader(disk, join(segments, segmentFile(number)), number);
-    const seal = reader.seal();
-    reader.close();
-    if (seal !== undefined) return seal.root;
-    throw new LedgerError(
-      'damaged',
-      `segment ${number} has no valid seal`,
-      'run fsck and restore the segment',
-    );
-  });
-  const tree = new SegmentTree(hasher, roots);
+  const seals = numbers.slice(0, last).map((number) => sealOf(disk, segments, number));
+  const tree = new SegmentTree(
+    hasher,
+    seals.map(({ root }) => root),
+  );
   const reader = new SegmentReader(disk, join(segments, segmentFile(last)), last, 'r+');
   const recovered = inspectSegment(reader, hasher);
   clearTail(disk, reader, recovered);
@@ -131,7 +126,7 @@ async function recover(disk: Disk, segments: string): Promise<Opened> {
   await synced(disk, reader.fd);
   const open = new OpenSegment(disk, reader, recovered.rows, recovered.count);
   for (let position = 0; position < recovered.count; position++) tree.append(open.leaf(position));
-  return { open, tree, torn: recovered.torn };
+  return { open, sealed: new SealedSegments(disk, segments, seals), tree, torn: recovered.torn };
 }
 
 /** @throws {LedgerError} `truncated` · `damaged` unless the entries are those of the newest signed head */
@@ -165,7 +160,7 @@ class FilesStore implements LogStore {
   readonly #heads: Heads;
   readonly #tree: SegmentTree;
   readonly #fatal: (error: LedgerError) => void;
-  readonly #readers = new Map<number, SegmentReader>();
+  readonly #sealed: SealedSegments;
   #open: OpenSegment;
   /** Entries that are durable. The tree may be ahead while a batch is being synced. */
   #size: number;
@@ -186,6 +181,7 @@ class FilesStore implements LogStore {
     this.#lock = lock;
     this.#heads = heads;
     this.#open = opened.open;
+    this.#sealed = opened.sealed;
     this.#tree = opened.tree;
     this.#size = opened.tree.head().size;
     this.#fatal = fatal;
@@ -278,7 +274,7 @@ class FilesStore implements LogStore {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#open.reader.close();
-    for (const reader of this.#readers.values()) reader.close();
+    this.#sealed.close();
     this.#heads.close();
     this.#lock.release();
   }
@@ -302,15 +298,12 @@ class FilesStore implements LogStore {
     );
   }
 
-  /** Where the key of an entry stands already. Newest segments first: retries come soon. */
+  /** Where the key of an entry stands already. */
   #find(entry: NewEntry): Placement | undefined {
     const here = this.#open.findKey(entry.key);
     if (here >= 0) return this.#known(entry, this.#open.segment, here);
-    for (let segment = this.#open.segment - 1; segment >= 0; segment--) {
-      const position = this.#reader(segment).findKey(entry.key);
-      if (position >= 0) return this.#known(entry, segment, position);
-    }
-    return undefined;
+    const place = this.#sealed.findKey(entry.key);
+    return place === undefined ? undefined : this.#known(entry, place.segment, place.position);
   }
 
   #known(entry: NewEntry, segment: number, position: number): Placement {
@@ -346,8 +339,9 @@ class FilesStore implements LogStore {
   async #roll(): Promise<void> {
     const { segment, reader } = this.#open;
     const root = this.#tree.segmentRoot(segment) ?? fail(`root of segment ${segment}`);
+    let seal: Seal;
     try {
-      this.#open.writeSeal(root, this.#tree.openTile);
+      seal = this.#open.writeSeal(root, this.#tree.openTile);
     } catch (cause) {
       throw ioError(`segment ${segment} could not be sealed`, cause);
     }
@@ -363,7 +357,8 @@ class FilesStore implements LogStore {
     }
     const path = join(this.#segments, segmentFile(segment + 1));
     const next = new SegmentReader(this.#disk, path, segment + 1, 'r+');
-    this.#readers.set(segment, reader);
+    reader.close();
+    this.#sealed.add(seal);
     this.#open = new OpenSegment(this.#disk, next, Buffer.alloc(ROWS_BYTES), 0);
   }
 
@@ -393,13 +388,7 @@ class FilesStore implements LogStore {
   }
 
   #reader(segment: number): SegmentReader {
-    if (segment === this.#open.segment) return this.#open.reader;
-    let reader = this.#readers.get(segment);
-    if (reader === undefined) {
-      reader = new SegmentReader(this.#disk, join(this.#segments, segmentFile(segment)), segment);
-      this.#readers.set(segment, reader);
-    }
-    return reader;
+    return segment === this.#open.segment ? this.#open.reader : this.#sealed.reader(segment);
   }
 }
 

@@ -81,8 +81,11 @@ function slotHash(bytes: Uint8Array, at: number): number {
 }
 
 function stepHash(bytes: Uint8Array, at: number): number {
-  const mixed = Math.imul(word(bytes, at + 8) ^ word(bytes, at + 4), 0x9e3779b1);
-  return ((mixed ^ (mixed >>> 15)) | 1) >>> 0;
+  let hash = word(bytes, at);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ word(bytes, at + 4), 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 14) ^ word(bytes, at + 8), 0x7feb352d);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ word(bytes, at + 12), 0x846ca68b);
+  return ((hash ^ (hash >>> 16)) | 1) >>> 0;
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -47,9 +47,12 @@ export function segmentTitle(segment: number): string {
   return `comity.segment/1 ${segment}\n`;
 }
 
-/** Where the seal stands in the header: bytes of bundles (u64) · root (32) · CRC-32 (u32). */
+/**
+ * Where the seal stands in the header: root (32) · lowest and highest key (16 each) · CRC-32 of the filter (u32) · CRC-32
+ * of the seal (u32).
+ */
 export const SEAL_AT = 2048;
-export const SEAL_BYTES = 8 + HASH_BYTES + 4;
+export const SEAL_BYTES = HASH_BYTES + 2 * KEY_BYTES + 4 + 4;
 
 export function segmentFile(segment: number): string {
   return `${String(segment).padStart(10, '0')}.seg`;

@@ -4,7 +4,7 @@ import { HASH_BYTES } from '../../tlog/hash.ts';
 import { LedgerError } from '../errors.ts';
 import { KEY_BYTES, type NewEntry } from '../store.ts';
 import type { Disk } from './disk.ts';
-import { filterMayHold, filterOf, firstSlot, KeySlots, sameKey } from './keys.ts';
+import { filterOf, firstSlot, KeySlots, sameKey } from './keys.ts';
 import {
   BUNDLES_AT,
   FILTER_AT,
@@ -27,12 +27,19 @@ import {
 } from './layout.ts';
 import { replaceFile } from './published.ts';
 
+/** What is known of a full segment without looking into it. */
+export interface Seal {
+  readonly root: Uint8Array;
+  readonly lowest: Uint8Array;
+  readonly highest: Uint8Array;
+  readonly filterCheck: number;
+}
+
 /** Reads what is in a segment file, whether it is full or not. */
 export class SegmentReader {
   readonly #disk: Disk;
   readonly #fd: number;
   readonly segment: number;
-  #filter: Uint8Array | undefined;
 
   constructor(disk: Disk, path: string, segment: number, flags: 'r' | 'r+' = 'r') {
     this.#disk = disk;
@@ -77,26 +84,40 @@ export class SegmentReader {
     return this.raw(TILE_AT, TILE_BYTES);
   }
 
-  /** Root of a sealed segment; undefined while it is not sealed, or if its seal is damaged. */
-  seal(): { readonly root: Uint8Array; readonly bytes: number } | undefined {
+  /** What a sealed segment says about itself; undefined while it is not sealed, or if its seal is damaged. */
+  seal(): Seal | undefined {
     const seal = Buffer.from(this.raw(SEAL_AT, SEAL_BYTES));
     if (seal.length < SEAL_BYTES) return undefined;
     const body = seal.subarray(0, SEAL_BYTES - 4);
-    const bytes = Number(seal.readBigUInt64BE(0));
-    if (bytes === 0 || crc32(body) !== seal.readUInt32BE(SEAL_BYTES - 4)) return undefined;
-    return { root: new Uint8Array(seal.subarray(8, 8 + HASH_BYTES)), bytes };
+    if (body.every((byte) => byte === 0) || crc32(body) !== seal.readUInt32BE(SEAL_BYTES - 4))
+      return undefined;
+    return {
+      root: new Uint8Array(seal.subarray(0, HASH_BYTES)),
+      lowest: new Uint8Array(seal.subarray(HASH_BYTES, HASH_BYTES + KEY_BYTES)),
+      highest: new Uint8Array(seal.subarray(HASH_BYTES + KEY_BYTES, HASH_BYTES + 2 * KEY_BYTES)),
+      filterCheck: seal.readUInt32BE(HASH_BYTES + 2 * KEY_BYTES),
+    };
   }
 
-  /** Position of a key in a sealed segment, or -1. */
+  /** Filter over the keys of a sealed segment. @throws {LedgerError} `damaged` */
+  filter(seal: Seal): Uint8Array {
+    const filter = this.raw(FILTER_AT, FILTER_BYTES);
+    if (crc32(filter) === seal.filterCheck) return filter;
+    throw damagedKeys(this.segment);
+  }
+
+  /** Position of a key in a sealed segment, or -1. @throws {LedgerError} `damaged` */
   findKey(key: Uint8Array): number {
-    this.#filter ??= this.raw(FILTER_AT, FILTER_BYTES);
-    if (!filterMayHold(this.#filter, key)) return -1;
-    for (let at = firstSlot(key); ; at = (at + 1) & (SLOT_COUNT - 1)) {
+    const first = firstSlot(key);
+    for (let step = 0; step < SLOT_COUNT; step++) {
+      const at = (first + step) & (SLOT_COUNT - 1);
       const slot = Buffer.from(this.raw(SLOTS_AT + 4 * at, 4)).readUInt32LE(0);
       if (slot === 0) return -1;
       const row = this.rows(slot - 1, slot);
+      if (!rowHolds(row, 0)) break;
       if (sameKey(row, ROW_KEY, key)) return slot - 1;
     }
+    throw damagedKeys(this.segment);
   }
 
   close(): void {
@@ -193,18 +214,38 @@ export class OpenSegment {
     this.#bytes = rowEnd(this.#rows, this.#count - 1);
   }
 
-  /** Writes what makes a full segment readable without its rows in memory. Sync the file after it. */
-  writeSeal(root: Uint8Array, tile: Uint8Array): void {
+  /** Writes what makes a full segment usable without its rows in memory. Sync the file after it. */
+  writeSeal(root: Uint8Array, tile: Uint8Array): Seal {
     const { fd } = this.reader;
+    const filter = filterOf(this.#rows, this.#count);
+    const seal: Seal = { root, ...this.#keyRange(), filterCheck: crc32(filter) };
     this.#disk.write(fd, tile, TILE_AT);
-    this.#disk.write(fd, filterOf(this.#rows, this.#count), FILTER_AT);
+    this.#disk.write(fd, filter, FILTER_AT);
     this.#disk.write(fd, new Uint8Array(this.#keys.slots.buffer), SLOTS_AT);
-    const seal = Buffer.alloc(SEAL_BYTES);
-    seal.writeBigUInt64BE(BigInt(this.#bytes), 0);
-    seal.set(root, 8);
-    seal.writeUInt32BE(crc32(seal.subarray(0, SEAL_BYTES - 4)), SEAL_BYTES - 4);
-    this.#disk.write(fd, seal, SEAL_AT);
+    const bytes = Buffer.concat([seal.root, seal.lowest, seal.highest, Buffer.alloc(8)]);
+    bytes.writeUInt32BE(seal.filterCheck, SEAL_BYTES - 8);
+    bytes.writeUInt32BE(crc32(bytes.subarray(0, SEAL_BYTES - 4)), SEAL_BYTES - 4);
+    this.#disk.write(fd, bytes, SEAL_AT);
+    return seal;
   }
+
+  #keyRange(): { readonly lowest: Uint8Array; readonly highest: Uint8Array } {
+    let [lowest, highest] = [rowKey(this.#rows, 0), rowKey(this.#rows, 0)];
+    for (let position = 1; position < this.#count; position++) {
+      const key = this.#rows.subarray(position * ROW_BYTES + ROW_KEY, position * ROW_BYTES + ROW_END);
+      if (key.compare(lowest) < 0) lowest = new Uint8Array(key);
+      else if (key.compare(highest) > 0) highest = new Uint8Array(key);
+    }
+    return { lowest, highest };
+  }
+}
+
+function damagedKeys(segment: number): LedgerError {
+  return new LedgerError(
+    'damaged',
+    `table of keys of segment ${segment} is damaged`,
+    'restore the segment from a mirror or a backup',
+  );
 }
 
 function writeRow(rows: Buffer, at: number, entry: NewEntry, end: number, durable: number): void {

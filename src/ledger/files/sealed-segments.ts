@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { LedgerError } from '../errors.ts';
+import type { Disk } from './disk.ts';
+import { filterMayHold } from './keys.ts';
+import { segmentFile } from './layout.ts';
+import { type Seal, SegmentReader } from './segment.ts';
+
+/** Files kept open at a time. */
+const MOST_OPEN = 64;
+
+/**
+ * The full segments of a log. For each the lowest and highest key are in memory; its filter (128 KiB) only once a key
+ * fell between them. Records have keys that grow with time, so for them that is next to never.
+ */
+export class SealedSegments {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #seals: Seal[];
+  readonly #filters = new Map<number, Uint8Array>();
+  /** Open files, the one used last at the end. */
+  readonly #readers = new Map<number, SegmentReader>();
+
+  constructor(disk: Disk, directory: string, seals: readonly Seal[]) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#seals = [...seals];
+  }
+
+  /** Takes in the segment that was filled last. */
+  add(seal: Seal): void {
+    this.#seals.push(seal);
+  }
+
+  reader(segment: number): SegmentReader {
+    let reader = this.#readers.get(segment);
+    if (reader === undefined) {
+      reader = new SegmentReader(this.#disk, join(this.#directory, segmentFile(segment)), segment);
+      for (const [oldest, other] of this.#readers) {
+        if (this.#readers.size < MOST_OPEN) break;
+        other.close();
+        this.#readers.delete(oldest);
+      }
+    } else this.#readers.delete(segment);
+    this.#readers.set(segment, reader);
+    return reader;
+  }
+
+  /** Where a key stands. Newest segments first: retries come soon. */
+  findKey(key: Uint8Array): { readonly segment: number; readonly position: number } | undefined {
+    for (let segment = this.#seals.length - 1; segment >= 0; segment--) {
+      const seal = this.#seals[segment];
+      if (seal === undefined || Buffer.compare(key, seal.lowest) < 0 || Buffer.compare(key, seal.highest) > 0)
+        continue;
+      if (!filterMayHold(this.#filter(segment, seal), key)) continue;
+      const position = this.reader(segment).findKey(key);
+      if (position >= 0) return { segment, position };
+    }
+    return undefined;
+  }
+
+  close(): void {
+    for (const reader of this.#readers.values()) reader.close();
+    this.#readers.clear();
+  }
+
+  #filter(segment: number, seal: Seal): Uint8Array {
+    let filter = this.#filters.get(segment);
+    if (filter === undefined) {
+      filter = this.reader(segment).filter(seal);
+      this.#filters.set(segment, filter);
+    }
+    return filter;
+  }
+}
+
+/** @throws {LedgerError} `damaged` */
+export function sealOf(disk: Disk, directory: string, segment: number): Seal {
+  const reader = new SegmentReader(disk, join(directory, segmentFile(segment)), segment);
+  const seal = reader.seal();
+  reader.close();
+  if (seal !== undefined) return seal;
+  throw new LedgerError(
+    'damaged',
+    `segment ${segment} has no valid seal`,
+    'run fsck and restore the segment',
+  );
+}
