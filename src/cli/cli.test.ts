@@ -335,6 +335,55 @@ describe('two versions of the law', () => {
   });
 });
 
+describe('comity diff', () => {
+  const repository = folder();
+  const git = (...args: readonly string[]): void =>
+    void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+      cwd: repository,
+    });
+  const write = (from: string, to: string): void =>
+    writeFileSync(
+      join(repository, 'comity.yaml'),
+      readFileSync('examples/voice-coach/comity.yaml', 'utf8').replace(from, to),
+    );
+  git('init', '-q');
+  write('emotion.inferred_from: [voice]', 'emotion.inferred_from: []\n  # whose');
+  writeFileSync(
+    join(repository, 'comity.yaml'),
+    readFileSync(join(repository, 'comity.yaml'), 'utf8').replace(/ {2}emotion\.(whose|reason):.*\n/g, ''),
+  );
+  git('add', '-A');
+  git('commit', '-qm', 'before');
+  write('x', 'x');
+  git('commit', '-qam', 'after');
+
+  test('names the market that a change closes, and the rule', () => {
+    const { code, out } = comity(['diff', 'HEAD~1', 'HEAD', '--as-of', '2026-11-25'], { cwd: repository });
+    expect(code).toBe(1);
+    expect(out).toMatch(/EU +\S+ → not-allowed/);
+    expect(out).toContain('[eu/ai-act:art-5-1-f]');
+  });
+
+  test('writes one short comment that can be found again', () => {
+    const { out } = comity(['diff', 'HEAD~1', '--format', 'github', '--as-of', '2026-11-25'], {
+      cwd: repository,
+    });
+    expect(out).toMatch(/^<!-- comity diff -->\n### Comity/);
+    expect(out).toMatch(/\| Voice emotion coach \| EU \| \*\*\S+ → not-allowed\*\*/);
+  });
+
+  test('says so when nothing changes', () => {
+    expect(comity(['diff', 'HEAD', 'HEAD'], { cwd: repository })).toMatchObject({
+      code: 0,
+      out: 'nothing changes in any market\n',
+    });
+  });
+
+  test('refuses a revision that does not exist', () => {
+    expect(comity(['diff', 'nope'], { cwd: repository })).toMatchObject({ code: 2 });
+  });
+});
+
 test('comity law render writes a page a lawyer can read, with exceptions below what they defeat', () => {
   const page = comity(['law', 'render', 'eu/ai-act']).out;
   expect(page).toMatch(/^# Artificial Intelligence Act/);

@@ -34,7 +34,8 @@ export const QUESTION_OPTIONS: Readonly<Record<string, Option>> = {
   law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
 };
 
-const MANIFEST_NAME = /(^|\.)comity\.ya?ml$/;
+/** Names of manifests: `comity.yaml` and `*.comity.yaml`. */
+export const MANIFEST_NAME = /(^|\.)comity\.ya?ml$/;
 const SKIPPED = new Set(['node_modules', '.git', 'dist', 'coverage']);
 
 /**
@@ -110,8 +111,8 @@ function readText(file: string): string {
 }
 
 /** Looks at evidence files beside the manifest. Paths that leave the folder of the repository are not followed. */
-export function probeBeside(manifest: Manifest): Probe {
-  const base = dirname(resolve(manifest.file));
+export function probeBeside(manifest: Manifest, from = process.cwd()): Probe {
+  const base = dirname(resolve(from, manifest.file));
   return ({ kind, ref }) => {
     if (kind === 'measured')
       return { kind: 'unchecked', why: 'a measurement needs a ledger to query; none is connected' };

@@ -27,6 +27,10 @@ const COMMANDS: Readonly<
     load: () => import('./whatif.ts'),
   },
   next: { summary: 'the question that settles most', load: () => import('./next.ts') },
+  diff: {
+    summary: 'what a change of the manifests does to outcomes and duties',
+    load: () => import('./diff.ts'),
+  },
   init: {
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),

@@ -29,7 +29,16 @@ export function filesAtRevision(
   try {
     // `--end-of-options`: a revision that begins with a dash must not become an option.
     git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`]);
-    names = git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', revision, '--', `${folder}/`])
+    names = git([
+      'ls-tree',
+      '-r',
+      '-z',
+      '--name-only',
+      '--full-tree',
+      revision,
+      '--',
+      ...(folder === '' ? [] : [`${folder}/`]),
+    ])
       .toString('utf8')
       .split('\0')
       .filter((name) => name !== '' && keep(name));
@@ -42,12 +51,15 @@ export function filesAtRevision(
       },
     ]);
   }
-  if (names.length === 0)
+  if (names.length === 0 && folder !== '')
     throw new InputError([{ code: 'missing', message: `revision \`${revision}\` has no \`${folder}/\`` }]);
   const contents = splitBatch(
     git(['cat-file', '--batch'], names.map((name) => `${revision}:${name}\n`).join('')),
   );
-  return names.map((name, i) => ({ path: name.slice(folder.length + 1), text: contents[i] ?? '' }));
+  return names.map((name, i) => ({
+    path: folder === '' ? name : name.slice(folder.length + 1),
+    text: contents[i] ?? '',
+  }));
 }
 
 /** The output of `git cat-file --batch`: a line `<id> <type> <size>`, the content, a line feed. */
@@ -60,6 +72,21 @@ function splitBatch(output: Buffer): readonly string[] {
     at = end + 1 + size + 1;
   }
   return contents;
+}
+
+/** The folder of the repository that holds the current directory. */
+export function repositoryRoot(): string {
+  try {
+    return git(['rev-parse', '--show-toplevel']).toString('utf8').trim();
+  } catch {
+    throw new InputError([
+      {
+        code: 'usage',
+        message: 'the current directory is in no git repository',
+        help: 'run it inside the repository whose manifests are compared',
+      },
+    ]);
+  }
 }
 
 /** A body of law by directory or by git revision (its `law/`). */
