@@ -29,7 +29,7 @@ export function canonicalBytes(value: unknown): Uint8Array {
 }
 
 /** @throws {LedgerError} `entry-too-large` */
-export function checkEntrySize(bytes: number): void {
+function checkEntrySize(bytes: number): void {
   if (bytes <= MAX_ENTRY_BYTES) return;
   throw new LedgerError(
     'entry-too-large',

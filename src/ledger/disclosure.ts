@@ -23,7 +23,7 @@ export function disclosureOf(name: string, value: unknown, salt: Uint8Array): Di
 }
 
 /** Digest of a disclosure as it stands in `sd` (RFC 9901 §4.2.3). */
-export function disclosureDigest(disclosure: Disclosure, sha256: (data: Uint8Array) => Uint8Array): string {
+function disclosureDigest(disclosure: Disclosure, sha256: (data: Uint8Array) => Uint8Array): string {
   return base64url(sha256(encodeUtf8(disclosure)));
 }
 

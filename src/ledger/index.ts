@@ -63,7 +63,7 @@ export {
 export { type Cosign, type Log, type LogOptions, openLog } from './log.ts';
 export { moveLog } from './move.ts';
 export { nodeHasher } from './node-hash.ts';
-export { generateLogKey, logSigner, nodeSignatures, signerKeyOf, verifierKeyOf } from './node-signatures.ts';
+export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';
 export { connect, type Sql } from './postgres/connection.ts';
 export {
   createPostgresStore,
@@ -71,6 +71,7 @@ export {
   openPostgresStore,
   type PostgresStoreOptions,
 } from './postgres/postgres-store.ts';
+export { openPostgresVault, type PostgresVaultOptions } from './postgres/postgres-vault.ts';
 export {
   type Intent,
   type Producer,

@@ -29,8 +29,8 @@ export function generateLogKey(origin: string): SignerKey {
   return signerKeyOf(origin, randomBytes(32));
 }
 
-/** The signing key of a given seed, for tests and for keys that are kept elsewhere. */
-export function signerKeyOf(origin: string, seed: Uint8Array): SignerKey {
+/** The signing key of a seed. */
+function signerKeyOf(origin: string, seed: Uint8Array): SignerKey {
   const { keyId } = verifierKey(origin, SIGNATURE_TYPES.ed25519, ed25519PublicKey(seed));
   return { name: origin, keyId, type: SIGNATURE_TYPES.ed25519, seed };
 }
@@ -54,7 +54,7 @@ export function logSigner(key: SignerKey): NoteSigner {
 }
 
 /** Public key of an Ed25519 seed, 32 bytes each. */
-export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
+function ed25519PublicKey(seed: Uint8Array): Uint8Array {
   const spki = createPublicKey(privateKey(seed)).export({ format: 'der', type: 'spki' });
   return new Uint8Array(spki.subarray(spki.length - 32));
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath, tileWidth } from '../../tlog/tile.ts';
@@ -17,11 +17,11 @@ import { type Disk, synced, systemDisk } from './disk.ts';
 import { type Heads, openHeads } from './heads.ts';
 import { ROWS_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { type Lock, lockDirectory } from './lock.ts';
+import { type OpenedSegments, openSegments } from './open-segments.ts';
 import { replaceFile } from './published.ts';
-import { clearTail, inspectSegment } from './recovery.ts';
-import { SealedSegments, sealOf } from './sealed-segments.ts';
+import type { SealedSegments } from './sealed-segments.ts';
 import { OpenSegment, rowKey, rowLeaf, type Seal, SegmentReader } from './segment.ts';
-import { SegmentTree } from './tree.ts';
+import type { SegmentTree } from './tree.ts';
 
 export interface FilesStoreOptions {
   readonly disk?: Disk;
@@ -77,7 +77,7 @@ export async function openFilesStore(
   let heads: Heads | undefined;
   try {
     heads = openHeads(directory);
-    const opened = await recover(disk, segments);
+    const opened = await openSegments(disk, segments);
     const store = new FilesStore(directory, disk, lock, heads, opened, options.fatal ?? endProcess);
     await checkHead(store, heads);
     return { store, torn: opened.torn };
@@ -86,47 +86,6 @@ export async function openFilesStore(
     lock.release();
     throw error;
   }
-}
-
-/** Numbers of the segments in a directory. @throws {LedgerError} `damaged` if one is missing */
-export function listSegments(segments: string): readonly number[] {
-  const numbers = readdirSync(segments)
-    .filter((name) => /^\d{10}\.seg$/.test(name))
-    .map((name) => Number(name.slice(0, 10)))
-    .sort((a, b) => a - b);
-  const missing = numbers.findIndex((number, i) => number !== i);
-  if (missing === -1 && numbers.length > 0) return numbers;
-  throw new LedgerError(
-    'damaged',
-    `segment file ${quoted(segmentFile(Math.max(missing, 0)))} is missing`,
-    'restore it from a mirror or a backup',
-  );
-}
-
-interface Opened {
-  readonly open: OpenSegment;
-  readonly sealed: SealedSegments;
-  readonly tree: SegmentTree;
-  readonly torn: number;
-}
-
-async function recover(disk: Disk, segments: string): Promise<Opened> {
-  const hasher = nodeHasher();
-  const numbers = listSegments(segments);
-  const last = numbers.length - 1;
-  const seals = numbers.slice(0, last).map((number) => sealOf(disk, segments, number));
-  const tree = new SegmentTree(
-    hasher,
-    seals.map(({ root }) => root),
-  );
-  const reader = new SegmentReader(disk, join(segments, segmentFile(last)), last, 'r+');
-  const recovered = inspectSegment(reader, hasher);
-  clearTail(disk, reader, recovered);
-  // What survived a killed process may be in the page cache only.
-  await synced(disk, reader.fd);
-  const open = new OpenSegment(disk, reader, recovered.rows, recovered.count);
-  for (let position = 0; position < recovered.count; position++) tree.append(open.leaf(position));
-  return { open, sealed: new SealedSegments(disk, segments, seals), tree, torn: recovered.torn };
 }
 
 /** @throws {LedgerError} `truncated` · `damaged` unless the entries are those of the newest signed head */
@@ -172,7 +131,7 @@ class FilesStore implements LogStore {
     disk: Disk,
     lock: Lock,
     heads: Heads,
-    opened: Opened,
+    opened: OpenedSegments,
     fatal: (error: LedgerError) => void,
   ) {
     this.#directory = directory;

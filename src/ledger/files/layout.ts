@@ -20,14 +20,14 @@ import { KEY_BYTES } from '../store.ts';
  */
 export const SEGMENT_ENTRIES = TILE_WIDTH * TILE_WIDTH;
 
-export const HEADER_BYTES = 4096;
-export const TILE_AT = HEADER_BYTES;
+/** After the header. */
+export const TILE_AT = 4096;
 export const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 export const FILTER_AT = TILE_AT + TILE_BYTES;
 export const FILTER_BYTES = 128 * 1024;
 export const SLOTS_AT = FILTER_AT + FILTER_BYTES;
 export const SLOT_COUNT = 2 * SEGMENT_ENTRIES;
-export const SLOTS_BYTES = 4 * SLOT_COUNT;
+const SLOTS_BYTES = 4 * SLOT_COUNT;
 export const ROWS_AT = SLOTS_AT + SLOTS_BYTES;
 export const ROW_BYTES = 64;
 export const ROWS_BYTES = SEGMENT_ENTRIES * ROW_BYTES;

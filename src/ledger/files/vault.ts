@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { base64url, fromBase64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
@@ -14,6 +14,7 @@ import type {
   SubjectKey,
   Vault,
 } from '../vault.ts';
+import { BLOBS_SCHEMA, inTransaction, KEYS_SCHEMA, openDatabase, openPepper } from './vault-database.ts';
 
 export interface FilesVaultOptions {
   readonly wrapper: KeyWrapper;
@@ -37,49 +38,6 @@ export async function openFilesVault(directory: string, options: FilesVaultOptio
     throw error;
   }
 }
-
-const POSITION =
-  'CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER) STRICT;';
-
-const KEYS_SCHEMA = `
-  ${POSITION}
-  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS subject_key (
-    id TEXT PRIMARY KEY,
-    tenant TEXT,
-    subject BLOB,               -- keyed hash of the person; null once destroyed
-    wrapped BLOB,               -- null once destroyed
-    month TEXT,
-    request TEXT                -- the erasure request that it belongs to
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS subject_key_subject ON subject_key (subject) WHERE subject IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS subject_key_request ON subject_key (request) WHERE request IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS erasure (
-    id TEXT PRIMARY KEY,
-    tenant TEXT NOT NULL,
-    subject BLOB,
-    state TEXT NOT NULL,
-    until INTEGER,
-    pending BLOB,
-    reason TEXT,
-    actor TEXT
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS hold (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, subject BLOB) STRICT, WITHOUT ROWID;
-`;
-
-const BLOBS_SCHEMA = `
-  ${POSITION}
-  CREATE TABLE IF NOT EXISTS blob (
-    k BLOB NOT NULL,
-    h BLOB NOT NULL,
-    record TEXT NOT NULL,
-    bytes BLOB NOT NULL,
-    keep_until INTEGER NOT NULL,
-    hold INTEGER NOT NULL,
-    written INTEGER NOT NULL,
-    UNIQUE (k, h)
-  ) STRICT;
-`;
 
 /** Keys held in memory, so that the wrapper is not asked for every record. */
 const MOST_CACHED_KEYS = 10_000;
@@ -105,8 +63,11 @@ class FilesVault implements Vault {
   /** Current keys by person, and any keys by id. */
   readonly #current = new Map<string, SubjectKey & { readonly month: string }>();
   readonly #cached = new Map<string, Uint8Array>();
-  /** Keys destroyed while this process ran: what was sealed with one just before must not be kept. */
+  /** Keys destroyed by this process: what was sealed with one just before must not be kept. */
   readonly #destroyed = new Set<string>();
+  /** Changes when another process has written to `keys.db`: what is cached may be destroyed by then. */
+  #version = 0;
+  #othersWrite = false;
   #waiting: Waiting[] = [];
 
   constructor(keys: DatabaseSync, blobs: DatabaseSync, pepper: Uint8Array, wrapper: KeyWrapper, now: Clock) {
@@ -118,6 +79,7 @@ class FilesVault implements Vault {
   }
 
   async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    this.#noticeOthers();
     const month = new Date(this.#now()).toISOString().slice(0, 7);
     const found = new Map<string, SubjectKey>();
     let missing: string[] = [];
@@ -140,6 +102,7 @@ class FilesVault implements Vault {
   }
 
   async key(id: string): Promise<Uint8Array | undefined> {
+    this.#noticeOthers();
     const cached = this.#cached.get(id);
     if (cached !== undefined) return cached;
     const row = this.#k('SELECT tenant, wrapped FROM subject_key WHERE id = ?').get(id);
@@ -369,11 +332,12 @@ class FilesVault implements Vault {
       'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     );
     const written = this.#now();
+    this.#noticeOthers();
     try {
       inTransaction(this.#blobs, () => {
         for (const { blobs } of waiting) {
           for (const blob of blobs) {
-            if (this.#destroyed.has(blob.k)) throw erased();
+            if (this.#isDestroyed(blob.k)) throw erased();
             const { h, k, record, bytes, keepUntil, hold } = blob;
             insert.run(
               Buffer.from(k, 'base64url'),
@@ -409,6 +373,21 @@ class FilesVault implements Vault {
     for (const { settle } of waiting) settle();
   }
 
+  #noticeOthers(): void {
+    const version = Number(this.#k('PRAGMA data_version').get()?.data_version ?? 0);
+    if (version === this.#version) return;
+    this.#othersWrite ||= this.#version !== 0;
+    this.#version = version;
+    this.#current.clear();
+    this.#cached.clear();
+  }
+
+  #isDestroyed(id: string): boolean {
+    if (this.#destroyed.has(id)) return true;
+    if (!this.#othersWrite) return false;
+    return this.#k('SELECT 1 FROM subject_key WHERE id = ? AND wrapped IS NOT NULL').get(id) === undefined;
+  }
+
   #k(sql: string): StatementSync {
     return prepared(this.#statements, this.#keys, sql);
   }
@@ -441,43 +420,12 @@ function erased(): LedgerError {
   return new LedgerError('erased', 'a person of this record was erased meanwhile', 'seal the record again');
 }
 
-function openDatabase(path: string, schema: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 5000 });
-  if (existsSync(path)) chmodSync(path, 0o600);
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
-  // Sealed parts come by the megabyte; moving them to the database every thousand pages would double the writing.
-  database.exec('PRAGMA wal_autocheckpoint = 8192');
-  database.exec(schema);
-  return database;
-}
-
-/** The key that turns people into pseudonyms; wrapped like every other. */
-async function openPepper(keys: DatabaseSync, wrapper: KeyWrapper): Promise<Uint8Array> {
-  const select = keys.prepare("SELECT value FROM meta WHERE name = 'pepper'");
-  const kept = select.get()?.value;
-  if (kept instanceof Uint8Array) return wrapper.unwrap(kept, 'pepper');
-  const wrapped = await wrapper.wrap(randomBytes(32), 'pepper');
-  keys.prepare("INSERT INTO meta (name, value) VALUES ('pepper', ?) ON CONFLICT DO NOTHING").run(wrapped);
-  return openPepper(keys, wrapper);
-}
-
 function nameOf(tenant: string, subject: string): string {
   return JSON.stringify([tenant, subject]);
 }
 
 function keyContext(tenant: string, id: string): string {
   return JSON.stringify(['subject key', tenant, id]);
-}
-
-function inTransaction(database: DatabaseSync, run: () => void): void {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    run();
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
 }
 
 function prepared(cache: Map<string, StatementSync>, database: DatabaseSync, sql: string): StatementSync {

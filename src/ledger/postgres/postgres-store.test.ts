@@ -7,9 +7,12 @@ import { createFilesStore, openFilesStore } from '../files/files-store.ts';
 import { moveLog } from '../move.ts';
 import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../store.case.ts';
 import type { LogStore, NewEntry } from '../store.ts';
+import { describeVault } from '../vault.case.ts';
+import { localWrapper } from '../wrapping.ts';
 import type { Sql } from './connection.ts';
 import { startPooler } from './pooler.case.ts';
 import { createPostgresStore, fencePostgresStore, openPostgresStore } from './postgres-store.ts';
+import { openPostgresVault } from './postgres-vault.ts';
 import { startTestServer, type TestServer, withSql } from './server.case.ts';
 
 let server: TestServer | undefined;
@@ -38,6 +41,16 @@ describeStore('PostgreSQL', (run) =>
       store = await openPostgresStore(sql, origin);
       return store;
     });
+  }),
+);
+
+describeVault('PostgreSQL', (run) =>
+  withSql(url(), async (sql) => {
+    const name = randomUUID();
+    const clock = { now: Date.UTC(2026, 10, 23) };
+    const wrapper = localWrapper(Buffer.alloc(32, 1));
+    const open = () => openPostgresVault(sql, { name, wrapper, now: () => clock.now });
+    await run(await open(), open, clock);
   }),
 );
 

@@ -1,7 +1,5 @@
 import { ENTRY_FRAME_BYTES, writeEntry } from '../../tlog/bundle.ts';
-import { Frontier } from '../../tlog/frontier.ts';
 import { HASH_BYTES, sameBytes, type TreeHasher } from '../../tlog/hash.ts';
-import { rootNodes } from '../../tlog/merkle.ts';
 import { type HashTile, TILE_WIDTH, tilePath } from '../../tlog/tile.ts';
 import { LedgerError, quoted } from '../errors.ts';
 import { nodeHasher } from '../node-hash.ts';
@@ -14,6 +12,7 @@ import {
   type TreeHead,
 } from '../store.ts';
 import { isTransient, type Sql, sqlState, UNIQUE_VIOLATION } from './connection.ts';
+import { growTree, lost } from './grow.ts';
 import { SCHEMA } from './schema.ts';
 
 export interface PostgresStoreOptions {
@@ -78,9 +77,6 @@ async function checkDurable(sql: Sql): Promise<void> {
   );
 }
 
-/** Entries that one transaction adds to the tree at the most. */
-const GROWTH_STEP = 65_536;
-
 class PostgresStore implements LogStore {
   readonly kind = 'postgres';
   /** While one statement waits for the row, the next is on its way. */
@@ -130,7 +126,7 @@ class PostgresStore implements LogStore {
   async grow(): Promise<TreeHead> {
     this.#checkOpen();
     for (;;) {
-      const { head, done } = await this.#patiently(() => this.#growStep());
+      const { head, done } = await this.#patiently(() => growTree(this.#sql, this.#log, this.#hasher));
       this.#grown = Math.max(this.#grown, head.size);
       if (done) return head;
     }
@@ -278,46 +274,6 @@ class PostgresStore implements LogStore {
     return new Map(rows.map(({ key, index, leaf }) => [key.toString('latin1'), { index, leaf }]));
   }
 
-  /** Adds what was appended to the tree: any replica may do it, one at a time. */
-  async #growStep(): Promise<{ readonly head: TreeHead; readonly done: boolean }> {
-    return this.#sql.begin(async (sql) => {
-      // A replica that froze here must not keep the others from growing the tree.
-      await sql`SET LOCAL idle_in_transaction_session_timeout = '10s'`;
-      const [tree] = await sql<{ size: number; frontier: Buffer }[]>`
-        SELECT size, frontier FROM comity.tree WHERE log = ${this.#log} FOR UPDATE`;
-      const [log] = await sql<{ next: number }[]>`SELECT next FROM comity.log WHERE id = ${this.#log}`;
-      if (tree === undefined || log === undefined) return lost('the log');
-      const frontier = new Frontier(this.#hasher, tree.size, hashesOf(tree.frontier, tree.size));
-      const to = Math.min(log.next, tree.size + GROWTH_STEP);
-      if (to > tree.size) {
-        const added = new Map<string, { level: number; index: number; hashes: Uint8Array[] }>();
-        const batches = await sql<{ first: number; leaves: Buffer }[]>`
-          SELECT first, leaves FROM comity.batch
-          WHERE log = ${this.#log} AND first < ${to}
-            AND first >= coalesce((SELECT max(first) FROM comity.batch WHERE log = ${this.#log} AND first <= ${tree.size}), 0)
-          ORDER BY first`;
-        for (const { first, leaves } of batches) {
-          for (let i = frontier.size - first; i < leaves.length / HASH_BYTES && frontier.size < to; i++) {
-            const leaf = new Uint8Array(leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
-            frontier.append(leaf, (binaryLevel, index, hash) => {
-              if (binaryLevel % 8 === 0 && binaryLevel > 0) keepTileHash(added, binaryLevel / 8, index, hash);
-            });
-          }
-        }
-        if (frontier.size !== to) return lost(`entries from ${frontier.size} on`);
-        for (const { level, index, hashes } of added.values()) {
-          await sql`
-            INSERT INTO comity.tile (log, level, index, hashes)
-            VALUES (${this.#log}, ${level}, ${index}, ${Buffer.concat(hashes)})
-            ON CONFLICT (log, level, index) DO UPDATE SET hashes = comity.tile.hashes || excluded.hashes`;
-        }
-        await sql`
-          UPDATE comity.tree SET size = ${to}, frontier = ${Buffer.concat(frontier.hashes)} WHERE log = ${this.#log}`;
-      }
-      return { head: { size: frontier.size, root: frontier.root() }, done: to === log.next };
-    });
-  }
-
   async #covers(size: number): Promise<boolean> {
     this.#checkOpen();
     if (size <= this.#grown) return true;
@@ -394,23 +350,6 @@ function framedEntries(body: Uint8Array, from: number, to: number): Uint8Array {
   return body.subarray(start, end);
 }
 
-function keepTileHash(
-  added: Map<string, { level: number; index: number; hashes: Uint8Array[] }>,
-  level: number,
-  node: number,
-  hash: Uint8Array,
-): void {
-  const index = Math.floor(node / TILE_WIDTH);
-  const name = `${level}/${index}`;
-  const tile = added.get(name) ?? { level, index, hashes: [] };
-  tile.hashes.push(hash);
-  added.set(name, tile);
-}
-
-function hashesOf(bytes: Buffer, size: number): Uint8Array[] {
-  return rootNodes(size).map((_, i) => new Uint8Array(bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)));
-}
-
 function joined(pieces: readonly Uint8Array[], length: number, what: string): Uint8Array {
   const bytes = new Uint8Array(Buffer.concat(pieces));
   if (bytes.length === length) return bytes;
@@ -423,10 +362,6 @@ function joined(pieces: readonly Uint8Array[], length: number, what: string): Ui
 
 function at(entries: readonly NewEntry[], i: number): NewEntry {
   return entries[i] ?? lost(`entry ${i}`);
-}
-
-function lost(what: string): never {
-  throw new LedgerError('damaged', `database lost ${what}`, 'restore the database from a backup');
 }
 
 function fenced(): LedgerError {

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { KeyWrapper } from '../vault.ts';
+
+const POSITION =
+  'CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER) STRICT;';
+
+export const KEYS_SCHEMA = `
+  ${POSITION}
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS subject_key (
+    id TEXT PRIMARY KEY,
+    tenant TEXT,
+    subject BLOB,               -- keyed hash of the person; null once destroyed
+    wrapped BLOB,               -- null once destroyed
+    month TEXT,
+    request TEXT                -- the erasure request that it belongs to
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS subject_key_subject ON subject_key (subject) WHERE subject IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS subject_key_request ON subject_key (request) WHERE request IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS erasure (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    subject BLOB,
+    state TEXT NOT NULL,
+    until INTEGER,
+    pending BLOB,
+    reason TEXT,
+    actor TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS hold (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, subject BLOB) STRICT, WITHOUT ROWID;
+`;
+
+export const BLOBS_SCHEMA = `
+  ${POSITION}
+  CREATE TABLE IF NOT EXISTS blob (
+    k BLOB NOT NULL,
+    h BLOB NOT NULL,
+    record TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    keep_until INTEGER NOT NULL,
+    hold INTEGER NOT NULL,
+    written INTEGER NOT NULL,
+    UNIQUE (k, h)
+  ) STRICT;
+`;
+
+/** Opens one of the vault's databases, readable by its owner only. */
+export function openDatabase(path: string, schema: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  if (existsSync(path)) chmodSync(path, 0o600);
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+  // Sealed parts come by the megabyte; moving them to the database every thousand pages would double the writing.
+  database.exec('PRAGMA wal_autocheckpoint = 8192');
+  database.exec(schema);
+  return database;
+}
+
+/** The key that turns people into pseudonyms; wrapped like every other. */
+export async function openPepper(keys: DatabaseSync, wrapper: KeyWrapper): Promise<Uint8Array> {
+  const select = keys.prepare("SELECT value FROM meta WHERE name = 'pepper'");
+  const kept = select.get()?.value;
+  if (kept instanceof Uint8Array) return wrapper.unwrap(kept, 'pepper');
+  const wrapped = await wrapper.wrap(randomBytes(32), 'pepper');
+  keys.prepare("INSERT INTO meta (name, value) VALUES ('pepper', ?) ON CONFLICT DO NOTHING").run(wrapped);
+  return openPepper(keys, wrapper);
+}
+
+/** Runs in one transaction, or not at all. */
+export function inTransaction(database: DatabaseSync, run: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    run();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,335 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { base64url } from '../disclosure.ts';
+import { LedgerError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+import type {
+  ErasureRequest,
+  KeyState,
+  KeyWrapper,
+  LegalHold,
+  SealedBlob,
+  SubjectKey,
+  Vault,
+} from '../vault.ts';
+import type { Sql } from './connection.ts';
+
+export interface PostgresVaultOptions {
+  /** Vaults of one database are told apart by name; each has pseudonyms of its own. */
+  readonly name: string;
+  readonly wrapper: KeyWrapper;
+  readonly now?: Clock;
+}
+
+/**
+ * Tables of the vault. Keep them in a database of their own, with backups that are kept for days: a deleted row lives
+ * on in them and in the write-ahead log, wrapped by the tenant's key.
+ */
+const SCHEMA = `
+  CREATE SCHEMA IF NOT EXISTS comity;
+  CREATE TABLE IF NOT EXISTS comity.vault (
+    id serial PRIMARY KEY, name text NOT NULL UNIQUE, pepper bytea NOT NULL, replayed bigint NOT NULL DEFAULT 0
+  );
+  CREATE TABLE IF NOT EXISTS comity.subject_key (
+    vault integer NOT NULL, id text NOT NULL, tenant text, subject bytea, wrapped bytea, month text, request uuid,
+    PRIMARY KEY (vault, id)
+  );
+  -- One current key for each person and month, whichever replica makes it.
+  CREATE UNIQUE INDEX IF NOT EXISTS subject_key_current
+    ON comity.subject_key (vault, subject, month) WHERE subject IS NOT NULL AND request IS NULL;
+  CREATE INDEX IF NOT EXISTS subject_key_request ON comity.subject_key (vault, request) WHERE request IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS subject_key_subject ON comity.subject_key (vault, subject) WHERE subject IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS comity.sealed_part (
+    vault integer NOT NULL, k text NOT NULL, h text NOT NULL, record uuid NOT NULL, bytes bytea NOT NULL,
+    keep_until bigint NOT NULL, hold boolean NOT NULL, written bigint NOT NULL,
+    PRIMARY KEY (vault, k, h)
+  );
+  ALTER TABLE comity.sealed_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+  CREATE TABLE IF NOT EXISTS comity.erasure (
+    vault integer NOT NULL, id uuid NOT NULL, tenant text NOT NULL, subject bytea, state text NOT NULL, until bigint,
+    pending bytea, reason text, actor text, PRIMARY KEY (vault, id)
+  );
+  CREATE TABLE IF NOT EXISTS comity.hold (
+    vault integer NOT NULL, id text NOT NULL, tenant text NOT NULL, subject bytea, PRIMARY KEY (vault, id)
+  );
+`;
+
+/** Opens a vault in PostgreSQL, creating it if need be. Any number of processes may have it open. */
+export async function openPostgresVault(sql: Sql, options: PostgresVaultOptions): Promise<Vault> {
+  await sql.unsafe(SCHEMA);
+  const wrapped = await options.wrapper.wrap(randomBytes(32), pepperContext(options.name));
+  await sql`INSERT INTO comity.vault (name, pepper) VALUES (${options.name}, ${Buffer.from(wrapped)}) ON CONFLICT DO NOTHING`;
+  const [vault] = await sql<{ id: number; pepper: Buffer }[]>`
+    SELECT id, pepper FROM comity.vault WHERE name = ${options.name}`;
+  if (vault === undefined)
+    throw new LedgerError('damaged', 'database lost the vault', 'restore it from a backup');
+  const pepper = await options.wrapper.unwrap(vault.pepper, pepperContext(options.name));
+  return new PostgresVault(sql, vault.id, pepper, options.wrapper, options.now ?? Date.now);
+}
+
+/** How long a key is remembered: another replica may have tied it to an erasure meanwhile. */
+const CACHE_MS = 5000;
+const MOST_CACHED_KEYS = 10_000;
+const ROWS_AT_ONCE = 500;
+
+class PostgresVault implements Vault {
+  readonly #sql: Sql;
+  readonly #vault: number;
+  readonly #pepper: Uint8Array;
+  readonly #wrapper: KeyWrapper;
+  readonly #now: Clock;
+  readonly #current = new Map<
+    string,
+    { readonly key: SubjectKey; readonly until: number; readonly month: string }
+  >();
+
+  constructor(sql: Sql, vault: number, pepper: Uint8Array, wrapper: KeyWrapper, now: Clock) {
+    this.#sql = sql;
+    this.#vault = vault;
+    this.#pepper = pepper;
+    this.#wrapper = wrapper;
+    this.#now = now;
+  }
+
+  async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    const month = new Date(this.#now()).toISOString().slice(0, 7);
+    const found = new Map<string, SubjectKey>();
+    for (const subject of new Set(subjects)) {
+      const name = JSON.stringify([tenant, subject]);
+      const cached = this.#current.get(name);
+      if (cached !== undefined && cached.month === month && cached.until > performance.now()) {
+        found.set(subject, cached.key);
+        continue;
+      }
+      const key = await this.#currentKey(tenant, subject, month);
+      if (this.#current.size >= MOST_CACHED_KEYS) this.#current.clear();
+      this.#current.set(name, { key, until: performance.now() + CACHE_MS, month });
+      found.set(subject, key);
+    }
+    return found;
+  }
+
+  async key(id: string): Promise<Uint8Array | undefined> {
+    const [row] = await this.#sql<{ tenant: string; wrapped: Buffer }[]>`
+      SELECT tenant, wrapped FROM comity.subject_key
+      WHERE vault = ${this.#vault} AND id = ${id} AND wrapped IS NOT NULL`;
+    return row === undefined ? undefined : this.#wrapper.unwrap(row.wrapped, keyContext(row.tenant, id));
+  }
+
+  async keysOf(tenant: string, subject: string): Promise<readonly string[]> {
+    const rows = await this.#sql<{ id: string }[]>`
+      SELECT id FROM comity.subject_key
+      WHERE vault = ${this.#vault} AND subject = ${this.#pseudonym(tenant, subject)} ORDER BY id`;
+    return rows.map(({ id }) => id);
+  }
+
+  async put(blobs: readonly SealedBlob[]): Promise<void> {
+    const written = this.#now();
+    for (let at = 0; at < blobs.length; at += ROWS_AT_ONCE) {
+      const some = blobs.slice(at, at + ROWS_AT_ONCE);
+      const keys = [...new Set(some.map(({ k }) => k))];
+      await this.#sql.begin(async (sql) => {
+        // The keys stay what they are until the parts are in: an erasure comes before, or finds the parts.
+        const alive = await sql`
+          SELECT id FROM comity.subject_key
+          WHERE vault = ${this.#vault} AND id IN ${sql(keys)} AND wrapped IS NOT NULL ORDER BY id FOR SHARE`;
+        if (alive.length < keys.length) {
+          throw new LedgerError(
+            'erased',
+            'a person of this record was erased meanwhile',
+            'seal the record again',
+          );
+        }
+        const rows = some.map(({ k, h, record, bytes, keepUntil, hold }) => ({
+          vault: this.#vault,
+          k,
+          h,
+          record,
+          bytes: Buffer.from(bytes),
+          keep_until: keepUntil,
+          hold,
+          written,
+        }));
+        await sql`INSERT INTO comity.sealed_part ${sql(rows)} ON CONFLICT DO NOTHING`;
+      });
+    }
+  }
+
+  async get({ k, h }: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined> {
+    const [row] = await this.#sql<{ bytes: Buffer }[]>`
+      SELECT bytes FROM comity.sealed_part WHERE vault = ${this.#vault} AND k = ${k} AND h = ${h}`;
+    return row === undefined ? undefined : new Uint8Array(row.bytes);
+  }
+
+  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
+    const rows = await this.#sql<{ record: string }[]>`
+      SELECT DISTINCT record FROM comity.sealed_part WHERE vault = ${this.#vault} AND written < ${before}`;
+    let swept = 0;
+    for (const { record } of rows) {
+      if (await known(record)) continue;
+      const { count } = await this.#sql`
+        DELETE FROM comity.sealed_part WHERE vault = ${this.#vault} AND record = ${record} AND written < ${before}`;
+      swept += count;
+    }
+    return swept;
+  }
+
+  async hold({ id, tenant, subject }: LegalHold): Promise<void> {
+    const whom = subject === undefined ? null : this.#pseudonym(tenant, subject);
+    await this.#sql`
+      INSERT INTO comity.hold (vault, id, tenant, subject) VALUES (${this.#vault}, ${id}, ${tenant}, ${whom})
+      ON CONFLICT DO NOTHING`;
+  }
+
+  async release(holdId: string): Promise<void> {
+    await this.#sql`DELETE FROM comity.hold WHERE vault = ${this.#vault} AND id = ${holdId}`;
+  }
+
+  async releaseRecord(record: string): Promise<void> {
+    await this
+      .#sql`UPDATE comity.sealed_part SET hold = false WHERE vault = ${this.#vault} AND record = ${record}`;
+  }
+
+  async request(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly subject: string;
+    },
+  ): Promise<number> {
+    const { id, tenant, subject, reasonCode, actorRole } = request;
+    const pseudonym = this.#pseudonym(tenant, subject);
+    await this.#sql.begin(async (sql) => {
+      await sql`
+        INSERT INTO comity.erasure (vault, id, tenant, subject, state, until, reason, actor)
+        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, 'requested', 0, ${reasonCode ?? null}, ${actorRole ?? null})
+        ON CONFLICT DO NOTHING`;
+      await sql`
+        UPDATE comity.subject_key SET request = ${id}
+        WHERE vault = ${this.#vault} AND subject = ${pseudonym} AND request IS NULL`;
+    });
+    this.#current.delete(JSON.stringify([tenant, subject]));
+    return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
+  }
+
+  async requestState(id: string): Promise<ErasureRequest | undefined> {
+    const [row] = await this.#sql<RequestRow[]>`
+      SELECT id, tenant, state, until, pending, reason, actor FROM comity.erasure
+      WHERE vault = ${this.#vault} AND id = ${id}`;
+    return row === undefined ? undefined : requestOf(row);
+  }
+
+  async openRequests(): Promise<readonly ErasureRequest[]> {
+    const rows = await this.#sql<RequestRow[]>`
+      SELECT id, tenant, state, until, pending, reason, actor FROM comity.erasure
+      WHERE vault = ${this.#vault} AND state <> 'executed' ORDER BY id`;
+    return rows.map(requestOf);
+  }
+
+  async requestKeys(id: string): Promise<readonly KeyState[]> {
+    const rows = await this.#sql<{ id: string; parts: number; keep: number; held: boolean }[]>`
+      SELECT key.id, count(part.k)::integer AS parts, coalesce(max(part.keep_until), 0) AS keep,
+        coalesce(bool_or(part.hold), false) OR EXISTS (
+          SELECT 1 FROM comity.hold, comity.erasure
+          WHERE hold.vault = ${this.#vault} AND erasure.vault = ${this.#vault} AND erasure.id = ${id}
+            AND hold.tenant = erasure.tenant AND (hold.subject IS NULL OR hold.subject = erasure.subject)
+        ) AS held
+      FROM comity.subject_key AS key
+      LEFT JOIN comity.sealed_part AS part ON part.vault = key.vault AND part.k = key.id
+      WHERE key.vault = ${this.#vault} AND key.request = ${id} AND key.wrapped IS NOT NULL
+      GROUP BY key.id ORDER BY key.id`;
+    return rows.map(({ id, parts, keep, held }) => ({ id, parts, keepUntil: keep, held }));
+  }
+
+  async setRequest(
+    id: string,
+    { state, until, pending }: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
+  ): Promise<void> {
+    const bytes = pending === undefined ? null : Buffer.from(pending);
+    await this.#sql`
+      UPDATE comity.erasure SET state = ${state}, until = ${until ?? null}, pending = ${bytes},
+        subject = CASE WHEN ${state} = 'executed' THEN NULL ELSE subject END
+      WHERE vault = ${this.#vault} AND id = ${id}`;
+  }
+
+  async destroy(keyIds: readonly string[]): Promise<void> {
+    if (keyIds.length === 0) return;
+    const rows = keyIds.map((id) => ({ vault: this.#vault, id }));
+    await this.#sql.begin(async (sql) => {
+      await sql`
+        INSERT INTO comity.subject_key ${sql(rows)}
+        ON CONFLICT (vault, id) DO UPDATE SET wrapped = NULL, subject = NULL, tenant = NULL, month = NULL`;
+      await sql`DELETE FROM comity.sealed_part WHERE vault = ${this.#vault} AND k IN ${sql([...keyIds])}`;
+    });
+    this.#current.clear();
+    // Old versions of rows stay in their pages until they are vacuumed.
+    await this.#sql`VACUUM comity.subject_key, comity.sealed_part`;
+  }
+
+  async replayed(): Promise<number> {
+    const [row] = await this.#sql<
+      { replayed: number }[]
+    >`SELECT replayed FROM comity.vault WHERE id = ${this.#vault}`;
+    return row?.replayed ?? 0;
+  }
+
+  async setReplayed(index: number): Promise<void> {
+    await this.#sql`UPDATE comity.vault SET replayed = ${index} WHERE id = ${this.#vault}`;
+  }
+
+  /** The connection stays the caller's. */
+  async close(): Promise<void> {
+    this.#current.clear();
+  }
+
+  async #currentKey(tenant: string, subject: string, month: string): Promise<SubjectKey> {
+    const pseudonym = this.#pseudonym(tenant, subject);
+    for (;;) {
+      const [row] = await this.#sql<{ id: string }[]>`
+        SELECT id FROM comity.subject_key
+        WHERE vault = ${this.#vault} AND subject = ${pseudonym} AND month = ${month} AND request IS NULL`;
+      const key = row === undefined ? undefined : await this.key(row.id);
+      if (row !== undefined && key !== undefined) return { id: row.id, key };
+      const id = base64url(randomBytes(16));
+      const wrapped = await this.#wrapper.wrap(randomBytes(32), keyContext(tenant, id));
+      // Whichever replica is first makes the key; the others find it in the next round.
+      await this.#sql`
+        INSERT INTO comity.subject_key (vault, id, tenant, subject, wrapped, month)
+        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, ${Buffer.from(wrapped)}, ${month})
+        ON CONFLICT DO NOTHING`;
+    }
+  }
+
+  #pseudonym(tenant: string, subject: string): Buffer {
+    return createHmac('sha256', this.#pepper)
+      .update(JSON.stringify([tenant, subject]))
+      .digest();
+  }
+}
+
+interface RequestRow {
+  readonly id: string;
+  readonly tenant: string;
+  readonly state: ErasureRequest['state'];
+  readonly until: number | null;
+  readonly pending: Buffer | null;
+  readonly reason: string | null;
+  readonly actor: string | null;
+}
+
+function requestOf(row: RequestRow): ErasureRequest {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    state: row.state,
+    until: row.until ?? undefined,
+    pending: row.pending === null ? undefined : new Uint8Array(row.pending),
+    reasonCode: row.reason ?? undefined,
+    actorRole: row.actor ?? undefined,
+  };
+}
+
+function pepperContext(name: string): string {
+  return JSON.stringify(['pepper', name]);
+}
+
+function keyContext(tenant: string, id: string): string {
+  return JSON.stringify(['subject key', tenant, id]);
+}
