@@ -60,7 +60,7 @@ export function assess(question: Question): MarketAssessment {
         !covering.some((rulebook) => rulebook.jurisdiction === place),
     ),
     findings,
-    coming: comingOf(question, norms, new Set(findings.map((finding) => finding.rule.id))),
+    coming: comingOf(question, norms, interpreter, new Set(findings.map((finding) => finding.rule.id))),
   };
 }
 
@@ -206,15 +206,20 @@ interface Norm {
 function comingOf(
   question: Question,
   norms: readonly Norm[],
+  now: Interpreter,
   holding: ReadonlySet<string>,
 ): readonly Coming[] {
   const { law, moment, knowledge } = question;
   const until = addMonths(moment.asOf, question.horizonMonths);
-  const waiting = norms.filter(({ rule }) => !holding.has(rule.id));
+  const waiting = norms.filter(
+    ({ rule }) => !holding.has(rule.id) && (rule.when === undefined || !now.ruledOut(rule.when)),
+  );
   const found = new Map<string, Coming>();
-  for (const day of turningDays(relevant(law, norms), moment, until)) {
+  for (const [day, turning] of turningDays(relevant(law, norms), moment, until)) {
     const later = new Interpreter({ law, moment: { ...moment, asOf: day }, knowledge });
+    const affected = reachedFrom(law, turning);
     for (const norm of waiting) {
+      if (!affected.has(norm.rule.id)) continue;
       const value = later.holds(norm.rule);
       const seen = found.get(norm.rule.id);
       if (value === 'false' || seen?.truth === 'true' || seen?.truth === value) continue;
@@ -234,6 +239,18 @@ function comingOf(
     }
   }
   return [...found.values()];
+}
+
+/** These rules and all whose value depends on them: no other rule changes on a day on which only these turn. */
+function reachedFrom(law: Law, rules: readonly Rule[]): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const visit = (rule: Rule): void => {
+    if (reached.has(rule.id)) return;
+    reached.add(rule.id);
+    (law.dependents.get(rule.id) ?? []).forEach(visit);
+  };
+  rules.forEach(visit);
+  return reached;
 }
 
 /** The rules whose dates can change a norm: the norms, and everything they depend on lies in the same law. */

@@ -82,6 +82,20 @@ export class Interpreter {
     }
   }
 
+  /** True when the facts alone make a condition false, whatever rules conclude: then it is false on every day. */
+  ruledOut(condition: Condition): boolean {
+    switch (condition.kind) {
+      case 'all':
+        return condition.of.some((child) => this.ruledOut(child));
+      case 'any':
+        return condition.of.every((child) => this.ruledOut(child));
+      case 'fact':
+        return this.evaluate(condition) === 'false';
+      default:
+        return false;
+    }
+  }
+
   #evaluateRule(rule: Rule): Truth {
     const { law } = this.situation;
     const scope = rule.scoped ? law.rulebooks.get(rule.rulebook)?.scope : undefined;

@@ -32,6 +32,8 @@ export interface Law {
   readonly defeaters: ReadonlyMap<string, readonly Rule[]>;
   /** For each concluded fact, the rules that conclude it. */
   readonly definitions: ReadonlyMap<string, readonly Rule[]>;
+  /** For each rule, the rules whose value depends on it directly. */
+  readonly dependents: ReadonlyMap<string, readonly Rule[]>;
 }
 
 /** Folders of `law/` that hold something else than rulebooks. */
@@ -148,7 +150,7 @@ function readRulebooks(
 function link(
   { rulebooks: read, tested }: { readonly rulebooks: readonly Rulebook[]; readonly tested: readonly Named[] },
   problems: Problem[],
-): Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definitions'> {
+): Pick<Law, 'rulebooks' | 'rules' | 'defeaters' | 'definitions' | 'dependents'> {
   const known = new Map<string, Rule>();
   for (const rule of read.flatMap((rulebook) => rulebook.rules)) {
     const twin = known.get(rule.id);
@@ -185,7 +187,7 @@ function link(
 /** The rules of all rulebooks, by id, by what they conclude and by what they defeat. */
 export function indexRules(
   rulebooks: ReadonlyMap<string, Rulebook>,
-): Pick<Law, 'rules' | 'defeaters' | 'definitions'> {
+): Pick<Law, 'rules' | 'defeaters' | 'definitions' | 'dependents'> {
   const rules = new Map(
     [...rulebooks.values()]
       .flatMap((rulebook) => rulebook.rules)
@@ -204,7 +206,11 @@ export function indexRules(
       add(definitions, rule.effect.fact, rule);
     if (rule.effect.kind === 'defeats') for (const target of rule.effect.rules) add(defeaters, target, rule);
   }
-  return { rules, defeaters, definitions };
+  const dependents = new Map<string, Rule[]>();
+  for (const rule of rules.values()) {
+    for (const { id } of dependencies({ rulebooks, defeaters, definitions }, rule)) add(dependents, id, rule);
+  }
+  return { rules, defeaters, definitions, dependents };
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {

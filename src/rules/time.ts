@@ -12,6 +12,9 @@ export interface Moment {
  * whole schedule anew, so what was recorded before it no longer counts.
  */
 export function schedule(rule: Rule, knownAt: Day): readonly Interval[] {
+  const [only] = rule.effective;
+  if (rule.effective.length === 1 && only !== undefined)
+    return only.recorded <= knownAt ? rule.effective : [];
   const known = rule.effective.filter((interval) => interval.recorded <= knownAt);
   const latest = known.at(-1)?.recorded;
   return known.filter((interval) => interval.recorded === latest);
@@ -36,14 +39,26 @@ export function takesEffect(state: State): boolean {
   return state === 'in-force' || state === 'adopted' || state === 'repealed';
 }
 
-/** The days after `moment.asOf`, up to and including `until`, on which some rule begins or ends: time stands still between them. */
-export function turningDays(rules: Iterable<Rule>, moment: Moment, until: Day): readonly Day[] {
-  const days = new Set<Day>();
+/**
+ * The days after `moment.asOf`, up to and including `until`, on which some rule begins or ends, each with those
+ * rules, in order: between them time stands still.
+ */
+export function turningDays(
+  rules: Iterable<Rule>,
+  moment: Moment,
+  until: Day,
+): ReadonlyMap<Day, readonly Rule[]> {
+  const days = new Map<Day, Rule[]>();
   for (const rule of rules) {
-    for (const { from, to } of schedule(rule, moment.knownAt)) {
-      if (from > moment.asOf && from <= until) days.add(from);
-      if (to !== undefined && to > moment.asOf && to <= until) days.add(to);
+    for (const day of schedule(rule, moment.knownAt).flatMap(({ from, to }) => [
+      from,
+      ...(to === undefined ? [] : [to]),
+    ])) {
+      if (day <= moment.asOf || day > until) continue;
+      const list = days.get(day);
+      if (list === undefined) days.set(day, [rule]);
+      else list.push(rule);
     }
   }
-  return [...days].sort();
+  return new Map([...days].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
