@@ -179,6 +179,7 @@ function alterations(wish: Wish, node: Node, leaf: Leaf): readonly Node[] {
   const wanted = leaf.truth === 'unknown' ? [true, false] : [leaf.truth === 'false'];
   const values = wanted.flatMap((passes) => valuesFor(fact, leaf.test, passes, stated?.value));
   return values
+    .filter((value) => !(fact.nonempty && Array.isArray(value) && value.length === 0))
     .filter((value) => stated === undefined || !same(value, stated.value))
     .map((to): Node => {
       const change: Change = {

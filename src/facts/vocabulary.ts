@@ -14,6 +14,7 @@ const FACT_KEYS = [
   'type',
   'values',
   'values_from',
+  'nonempty',
   'unit',
   'per',
   'scope',
@@ -42,6 +43,8 @@ export interface Fact {
   /** The words of a set are the jurisdictions. */
   readonly places: boolean;
   readonly unit?: string;
+  /** A set with at least one word in every real case: an empty one is never proposed as a change. */
+  readonly nonempty: boolean;
   /** Stated once for the system, or for each market. */
   readonly per: 'system' | 'market';
   /** Known when the feature is built, or only by a single call. */
@@ -153,6 +156,7 @@ function readFact(
     values: places ? placeNames(jurisdictions) : readValues(reader, map, type),
     places,
     ...(unit === undefined ? {} : { unit }),
+    nonempty: reader.flag(reader.entry(map, 'nonempty')?.value, '`nonempty`') ?? false,
     per: reader.oneOf(reader.entry(map, 'per')?.value, 'per', ['system', 'market']) ?? 'system',
     scope: reader.oneOf(reader.entry(map, 'scope')?.value, 'scope', ['static', 'request']) ?? 'static',
     ...(derive === undefined ? {} : { derive }),

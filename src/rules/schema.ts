@@ -149,6 +149,7 @@ export function factsSchema(law: Law): JsonSchema {
       type: words(['bool', 'enum', 'set', 'int', 'decimal', 'date']),
       values: { type: 'object', additionalProperties: text() },
       values_from: words(['jurisdictions']),
+      nonempty: { type: 'boolean' },
       unit: text(),
       per: words(['system', 'market']),
       scope: words(['static', 'request']),
