@@ -128,6 +128,8 @@ export const ATTRIBUTES = {
   'comity.modification.from_digest': digest,
   'comity.modification.to_digest': digest,
 
+  /** Made by the vault over the request and its keys: who can append cannot thereby erase. */
+  'comity.erasure.authenticator': digest,
   'comity.erasure.request': uuid,
   'comity.erasure.keys': { kind: 'list', of: 'key' },
   'comity.erasure.parts': count,

@@ -81,10 +81,12 @@ export function eraser(context: {
   };
 
   const execute = async (erasure: ErasureRequest, keys: readonly KeyState[]): Promise<void> => {
+    const ids = keys.map((key) => key.id);
     const record = producer.record(
       'comity.erasure.executed',
       {
-        'comity.erasure.keys': keys.map((key) => key.id),
+        'comity.erasure.authenticator': await vault.authenticate(erasureMessage(erasure.id, ids)),
+        'comity.erasure.keys': ids,
         'comity.erasure.parts': keys.reduce((sum, key) => sum + key.parts, 0),
         'comity.erasure.request': erasure.id,
         ...reasonOf(erasure.reasonCode, erasure.actorRole),
@@ -159,6 +161,11 @@ export function eraser(context: {
         return progress;
       }),
   };
+}
+
+/** What the vault authenticates about an erasure, so that replaying the log cannot be made to destroy other keys. */
+export function erasureMessage(request: string, keys: readonly string[]): string {
+  return JSON.stringify(['erasure executed', request, keys]);
 }
 
 function reasonOf(code: string | undefined, actorRole: string | undefined) {

@@ -141,7 +141,12 @@ export const EVENTS = {
   },
   'comity.erasure.executed': {
     title: 'Keys were destroyed and sealed parts deleted',
-    required: ['comity.erasure.request', 'comity.erasure.keys', 'comity.erasure.parts'],
+    required: [
+      'comity.erasure.authenticator',
+      'comity.erasure.request',
+      'comity.erasure.keys',
+      'comity.erasure.parts',
+    ],
     optional: ['comity.erasure.reason_code', 'comity.erasure.actor_role'],
   },
   'comity.key.created': {

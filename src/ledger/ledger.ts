@@ -1,8 +1,10 @@
+import { timingSafeEqual } from 'node:crypto';
 import { decodeBundle } from '../tlog/bundle.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
 import type { Appended } from './appender.ts';
 import { canonicalBytes } from './canonical.ts';
-import { type Eraser, eraser } from './erasure.ts';
+import { type Eraser, eraser, erasureMessage } from './erasure.ts';
+import { LedgerError, quoted } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Producer } from './producer.ts';
 import type { AuditRecord } from './record.ts';
@@ -101,6 +103,7 @@ async function prepare(
   random: RandomBytes,
   submissions: readonly Submission[],
 ): Promise<readonly Prepared[]> {
+  for (const { record } of submissions) checkNotReserved(record);
   const keys = await keysOfAll(vault, submissions);
   return submissions.map(({ record, seal = [] }) => {
     const tenant = record.resource['comity.tenant'];
@@ -111,6 +114,16 @@ async function prepare(
     const bytes = canonicalBytes(validator.check(sealed.record));
     return { bytes, key: uuidBytes(record.id), blobs: sealed.blobs };
   });
+}
+
+/** Steps of an erasure are the ledger's to record: an application that could would make readers believe in them. */
+function checkNotReserved(record: AuditRecord): void {
+  if (!String(record.event_name).startsWith('comity.erasure.')) return;
+  throw new LedgerError(
+    'record-invalid',
+    `${quoted(record.event_name)} records are made by the ledger itself`,
+    'call `erasures.erase` instead',
+  );
 }
 
 /** Keys for everybody whom the records are about, by tenant, asked for at once. */
@@ -155,7 +168,7 @@ export async function replayErasures(
     if (Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).includes(EXECUTED)) {
       for (const entry of decodeBundle(bundle, width)) {
         if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(EXECUTED)) continue;
-        const keys = erasedKeys(entry, validator);
+        const keys = await erasedKeys(entry, validator, vault);
         if (keys === undefined) continue;
         await vault.destroy(keys);
         found += 1;
@@ -167,14 +180,22 @@ export async function replayErasures(
   return found;
 }
 
-function erasedKeys(entry: Uint8Array, validator: RecordValidator): readonly string[] | undefined {
+/** Keys that an entry says were destroyed, if it is an erasure that this vault itself announced. */
+async function erasedKeys(
+  entry: Uint8Array,
+  validator: RecordValidator,
+  vault: Vault,
+): Promise<readonly string[] | undefined> {
+  let record: AuditRecord;
   try {
-    const record = validator.parse(entry);
-    return record.event_name === 'comity.erasure.executed'
-      ? record.attributes['comity.erasure.keys']
-      : undefined;
+    record = validator.parse(entry);
   } catch {
     // An opaque entry that happens to contain the words.
     return undefined;
   }
+  if (record.event_name !== 'comity.erasure.executed') return undefined;
+  const { 'comity.erasure.request': request, 'comity.erasure.keys': keys } = record.attributes;
+  const expected = await vault.authenticate(erasureMessage(request, keys));
+  const given = record.attributes['comity.erasure.authenticator'];
+  return timingSafeEqual(Buffer.from(given), Buffer.from(expected)) ? keys : undefined;
 }

@@ -138,6 +138,36 @@ describe('a log', () => {
       { cosign: async (head: { note: string }) => `${head.note}— witness.example AAAAAAE=\n` },
     ));
 
+  test('does not publish a head that witnesses have not seen, also when it is opened again', async () => {
+    const silent = () => Promise.reject(new Error('no witness answers'));
+    const witnessed = async (head: { note: string }) => `${head.note}— witness.example AAAAAAE=\n`;
+    await withLog(
+      async (log) => {
+        await log.append(text(0));
+        await log.publish();
+      },
+      { cosign: witnessed },
+    );
+    const before = publishedFile();
+    await withLog(
+      async (log) => {
+        await log.append(text(1));
+        await expect(log.publish()).rejects.toThrow('no witness answers');
+        expect(log.published()?.size).toBe(1);
+      },
+      { cosign: silent },
+    );
+    await withLog(async (log) => expect(log.published()?.note).toBe(before), { cosign: silent });
+    expect(publishedFile()).toBe(before);
+    await withLog(
+      async (log) => {
+        expect((await log.publish()).size).toBe(2);
+        expect(publishedFile()).toMatch(/— witness\.example /);
+      },
+      { cosign: witnessed },
+    );
+  });
+
   test('keeps its heads in order of time when the clock is set back', async () => {
     const times = [5000, 4000, 6000];
     await withLog(

@@ -1,5 +1,5 @@
 import { decodeBundle } from '../tlog/bundle.ts';
-import { signCheckpoint } from '../tlog/checkpoint.ts';
+import { parseCheckpoint, signCheckpoint } from '../tlog/checkpoint.ts';
 import { sameBytes, type TreeHasher } from '../tlog/hash.ts';
 import type { NoteSigner } from '../tlog/note.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
@@ -103,9 +103,15 @@ class StoredLog implements Log {
 
   async start(): Promise<void> {
     const kept = await this.store.head();
-    // A crash may have come between keeping a head and publishing it.
-    if (kept !== undefined) await this.store.publish(kept);
-    this.#published = kept;
+    if (kept !== undefined && this.#options.cosign === undefined) {
+      // A crash may have come between keeping a head and publishing it.
+      await this.store.publish(kept);
+      this.#published = kept;
+    } else {
+      // With witnesses a kept head may lack their signatures: `publish` asks them again.
+      const note = await this.store.published();
+      if (note !== undefined) this.#published = publishedHead(note, kept);
+    }
     const every = this.#options.publishEveryMs ?? 1000;
     if (every > 0) this.#schedule(every);
   }
@@ -269,4 +275,10 @@ class StoredLog implements Log {
     // Should a replica have kept a newer head meanwhile, that one will be published with its own cosignatures.
     return (await this.store.swapHead(head, witnessed)) ? witnessed : head;
   }
+}
+
+/** A head as others saw it. Its time is not in the note; what was kept since is no older. */
+function publishedHead(note: string, kept: SignedHead | undefined): SignedHead {
+  const { size, root } = parseCheckpoint(note).checkpoint;
+  return { size, root, note, at: kept?.at ?? 0 };
 }

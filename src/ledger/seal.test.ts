@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { canonicalBytes } from './canonical.ts';
 import { createLogDirectory, openLogDirectory } from './directory.ts';
 import { disclosureOf, openDisclosure, readDisclosure } from './disclosure.ts';
 import { openFilesVault } from './files/vault.ts';
@@ -420,6 +421,28 @@ describe('erasure', () => {
         expect(await ledger.vault.get(opened.record.sealed?.[0] ?? { k: '', h: '' })).toBeUndefined();
       });
     }
+  });
+
+  test('is not carried out for whoever can append, but only as the vault announced it', async () => {
+    const victim = await withLedger(async (ledger) => {
+      await ledger.append([{ record: chat(), ...about('maria', 'hello') }]);
+      const { record } = await ledger.open(0);
+      const [k = ''] = (record.sealed ?? []).map((sealed) => sealed.k);
+      const forged = source.record('comity.erasure.executed', {
+        'comity.erasure.authenticator': `sha256:${'00'.repeat(32)}`,
+        'comity.erasure.keys': [k],
+        'comity.erasure.parts': 1,
+        'comity.erasure.request': '00000000-0000-4000-8000-000000000000',
+      });
+      await expect(ledger.append([{ record: forged }])).rejects.toMatchObject({ code: 'record-invalid' });
+      await ledger.log.append(canonicalBytes(forged));
+      return k;
+    });
+    await withLedger(async (ledger) => {
+      expect(await ledger.vault.replayed()).toBe(2);
+      expect(await ledger.vault.key(victim)).toBeDefined();
+      expect((await ledger.open(0)).erased).toBe(0);
+    });
   });
 
   test.each([

@@ -158,6 +158,14 @@ export function describeVault(
         expect(await vault.get(orphan)).toBeUndefined();
       }));
 
+    test('authenticates what it said, the same in every process, and nothing else', () =>
+      withVault(async (vault, other) => {
+        const code = await vault.authenticate('message');
+        expect(code).toMatch(/^sha256:[0-9a-f]{64}$/);
+        expect(await (await other()).authenticate('message')).toBe(code);
+        expect(await vault.authenticate('massage')).not.toBe(code);
+      }));
+
     test('remembers how far erasures were replayed', () =>
       withVault(async (vault, other) => {
         expect(await vault.replayed()).toBe(0);

@@ -95,6 +95,9 @@ export interface Vault {
   /** Destroys keys and deletes what they sealed, beyond recovery from this vault. Unknown ids are remembered as destroyed. */
   destroy(keyIds: readonly string[]): Promise<void>;
 
+  /** A keyed hash that only this vault can make: `sha256:` and 64 hexadecimal digits. */
+  authenticate(message: string): Promise<string>;
+
   /** How far the erasures in the log are known to be carried out here: entries before this index. */
   replayed(): Promise<number>;
   setReplayed(index: number): Promise<void>;

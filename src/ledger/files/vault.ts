@@ -252,6 +252,11 @@ class FilesVault implements Vault {
     for (const [name, key] of this.#current) if (keyIds.includes(key.id)) this.#current.delete(name);
   }
 
+  async authenticate(message: string): Promise<string> {
+    const code = createHmac('sha256', this.#pepper).update(JSON.stringify(['authenticate', message]));
+    return `sha256:${code.digest('hex')}`;
+  }
+
   async replayed(): Promise<number> {
     // Either database may have been restored from a backup by itself: the older of the two counts.
     const positions = [this.#keys, this.#blobs].map((database) => {

@@ -110,6 +110,7 @@ class PostgresStore implements LogStore {
       }
       // Some keys are known. That is rare, so it costs two more statements rather than one for everybody.
       const known = await this.#patiently(() => this.#find(fresh.map((i) => at(entries, i))));
+      if (known.size === 0) throw new TypeError('entries of one append must have distinct keys');
       for (const i of fresh) {
         const entry = at(entries, i);
         const place = known.get(Buffer.from(entry.key).toString('latin1'));

@@ -263,6 +263,11 @@ class PostgresVault implements Vault {
     await this.#sql`VACUUM comity.subject_key, comity.sealed_part`;
   }
 
+  async authenticate(message: string): Promise<string> {
+    const code = createHmac('sha256', this.#pepper).update(JSON.stringify(['authenticate', message]));
+    return `sha256:${code.digest('hex')}`;
+  }
+
   async replayed(): Promise<number> {
     const [row] = await this.#sql<
       { replayed: number }[]
