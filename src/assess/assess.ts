@@ -72,14 +72,19 @@ function findingOf(
 ): Finding | undefined {
   const value = interpreter.holds(rule);
   if (value === 'false') return undefined;
-  const proof = prove(interpreter, rule);
+  // Most findings that hold are never looked into: their proofs are built when somebody asks.
+  let proof: Proof | undefined;
+  const proven = (): Proof => {
+    proof ??= prove(interpreter, rule);
+    return proof;
+  };
   const owed = owedBy(interpreter, rule, rulebook);
   const coverage = coverageOf(question, rule);
   const doubts =
     value === 'unknown'
-      ? unsettled(proof).map((doubt) => ({ rule: doubt.rule, why: doubt.ambiguous ?? '' }))
+      ? unsettled(proven()).map((doubt) => ({ rule: doubt.rule, why: doubt.ambiguous ?? '' }))
       : [];
-  const open = value === 'unknown' ? [...openFacts(proof)].sort() : [];
+  const open = value === 'unknown' ? [...openFacts(proven())].sort() : [];
   return {
     rule,
     rulebook,
@@ -88,7 +93,9 @@ function findingOf(
     perRequest: isPerRequest(question.law, open, doubts.length),
     owedBy: rule.owedBy.map((role) => rulebook.roles.get(role)?.title ?? role),
     ...(coverage === undefined ? {} : { coverage }),
-    proof,
+    get proof() {
+      return proven();
+    },
     open,
     unsettled: doubts,
   };
