@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeStore, entriesOf, entryOf, expectHolds } from '../store.case.ts';
 import type { LogStore } from '../store.ts';
+import { type Disk, systemDisk } from './disk.ts';
 import { createFilesStore, openFilesStore } from './files-store.ts';
 
 async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
@@ -44,6 +45,41 @@ test('a log of more than two segments is the same before and after it is opened 
     await expectHolds(again, entries);
     expect(await again.append(retried)).toEqual(places);
     await again.close();
+  }));
+
+test('a batch is acknowledged after one fdatasync that came after all its writes, and not before', () =>
+  withDirectory(async (directory) => {
+    const calls: string[] = [];
+    const held: (() => void)[] = [];
+    let holding = false;
+    const disk: Disk = {
+      ...systemDisk,
+      write(fd, bytes, position) {
+        calls.push('write');
+        systemDisk.write(fd, bytes, position);
+      },
+      sync(fd, done) {
+        calls.push('sync');
+        if (holding) held.push(() => systemDisk.sync(fd, done));
+        else systemDisk.sync(fd, done);
+      },
+    };
+    const { store } = await openFilesStore(directory, { disk });
+    calls.length = 0;
+    holding = true;
+    let acknowledged = false;
+    const appending = store.append(entriesOf(500)).then(() => {
+      acknowledged = true;
+    });
+    await expect.poll(() => held.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(acknowledged).toBe(false);
+    expect(calls).toEqual(['write', 'write', 'sync']);
+    await expect(store.readBundle(0, 1)).rejects.toMatchObject({ code: 'not-found' });
+    held.shift()?.();
+    await appending;
+    expect(calls).toEqual(['write', 'write', 'sync']);
+    await store.close();
   }));
 
 test('a directory is created once', () =>
