@@ -515,10 +515,53 @@ describe('a log that changed its key', () => {
     expect(verify(await evidenceBytes(options), trustsOld)).toMatchObject({ fault: 'log-not-trusted' });
     expect(verify(await evidenceBytes(options), { policy: policyOf([newKey]) }).kind).toBe('VERIFIED');
 
+    const hop = (manifest: Record<string, unknown>) =>
+      (manifest.successions as Record<string, string[]>[])[0];
+    for (const proof of ['inclusion', 'consistency']) {
+      const bad = await edited(archive, (manifest) => {
+        const hashes = hop(manifest)?.[proof];
+        if (hashes !== undefined) hashes[0] = Buffer.alloc(32, 7).toString('base64');
+      });
+      expect(verify(bad, trustsOld)).toMatchObject({ kind: 'INVALID', fault: 'proof-rejected' });
+    }
+    const otherEntry = await edited(archive, (manifest) => {
+      const succession = hop(manifest);
+      const text = canonicalBytes({ ...announcement, jur: ['XX'] });
+      if (succession !== undefined)
+        Object.assign(succession, { entry: Buffer.from(text).toString('base64') });
+    });
+    expect(verify(otherEntry, trustsOld)).toMatchObject({ kind: 'INVALID', fault: 'proof-rejected' });
+
     const wrongEntry = await evidenceBytes({ ...options, successions: [{ index: 0, note: handover.note }] });
     expect(verify(wrongEntry, trustsOld)).toMatchObject({ fault: 'log-not-trusted' });
     const stranger = policyOf([formatVerifierKey(verifierKeyOf(generateLogKey(ORIGIN)))]);
     expect(verify(archive, { policy: stranger })).toMatchObject({ fault: 'log-not-trusted' });
+    await log.close();
+  });
+});
+
+describe('a log that announces a key in the name of another', () => {
+  test('hands over nothing', async () => {
+    const path = join(directory, 'usurped');
+    const [oldKey = ''] = (await createLogDirectory(path, ORIGIN)).keys;
+    const log = await openLogDirectory(path, { publishEveryMs: 0 });
+    const key = generateLogKey(ORIGIN);
+    const announcement = producer.record('comity.key.rotated', {
+      'comity.key.kind': 'log',
+      'comity.key.previous': formatVerifierKey(verifierKeyOf(generateLogKey(ORIGIN))),
+      'comity.key.vkey': formatVerifierKey(verifierKeyOf(key)),
+    });
+    const { note } = await log.rotate(logSigner(key), canonicalBytes(announcement));
+    log.retire(verifierKeyOf(readLogKey(path)).keyId);
+    await log.append(canonicalBytes(call()));
+    const head = await log.publish();
+    const archive = await evidenceBytes({
+      store: log.store,
+      ranges: [{ from: 0, to: 2 }],
+      note: head.note,
+      successions: [{ index: 0, note }],
+    });
+    expect(verify(archive, { policy: policyOf([oldKey]) })).toMatchObject({ fault: 'log-not-trusted' });
     await log.close();
   });
 });

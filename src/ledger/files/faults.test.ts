@@ -110,10 +110,13 @@ describe('a torn write', () => {
     for (let length = 0; length <= total; length += 23) {
       tear(before, writes, length);
       const { store } = await openFilesStore(directory);
-      const places = await store.append(batch);
-      expect(places.map((place) => place.index)).toEqual([5, 6, 7, 8]);
-      await expectHolds(store, [...acknowledged, ...batch]);
       await store.close();
+      const again = await openFilesStore(directory);
+      expect(again.torn).toBe(0);
+      const places = await again.store.append(batch);
+      expect(places.map((place) => place.index)).toEqual([5, 6, 7, 8]);
+      await expectHolds(again.store, [...acknowledged, ...batch]);
+      await again.store.close();
     }
   });
 

@@ -271,11 +271,12 @@ export function rowDurable(rows: Uint8Array, position: number): number {
 
 export function rowKey(rows: Uint8Array, position: number): Uint8Array {
   const at = position * ROW_BYTES + ROW_KEY;
-  return rows.slice(at, at + KEY_BYTES);
+  // A copy: a view, which `slice` of a Buffer is, would keep all rows of its segment in memory.
+  return new Uint8Array(rows.subarray(at, at + KEY_BYTES));
 }
 
 export function rowLeaf(rows: Uint8Array, position: number): Uint8Array {
-  return rows.slice(position * ROW_BYTES, position * ROW_BYTES + HASH_BYTES);
+  return new Uint8Array(rows.subarray(position * ROW_BYTES, position * ROW_BYTES + HASH_BYTES));
 }
 
 /** Whether a row is whole. A row of zeroes is not. */

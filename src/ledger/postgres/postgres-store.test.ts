@@ -288,6 +288,14 @@ describe('moving a log', () => {
         await expectHolds(back, entries);
         await moveLog(database, back);
         expect(await back.heads()).toEqual([first, second]);
+        // The same entries in other places are another log.
+        const disordered = join(directory, 'three');
+        await createFilesStore(disordered);
+        const other = (await openFilesStore(disordered)).store;
+        await other.append([...entries.slice(1, 2), ...entries.slice(0, 1), ...entries.slice(2)]);
+        await expect(moveLog(database, other)).rejects.toMatchObject({ code: 'damaged' });
+        expect(await other.heads()).toEqual([]);
+        await other.close();
         await back.append([entryOf('other')]);
         await expect(moveLog(database, back)).rejects.toMatchObject({ code: 'damaged' });
         for (const store of [files, back]) await store.close();
