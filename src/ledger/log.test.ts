@@ -138,6 +138,24 @@ describe('a log', () => {
       { cosign: async (head: { note: string }) => `${head.note}— witness.example AAAAAAE=\n` },
     ));
 
+  test('says when a checkpoint could not be published, and tries again', async () => {
+    const problems: unknown[] = [];
+    let failures = 2;
+    const log = await openLogDirectory(directory, {
+      publishEveryMs: 10,
+      onProblem: (problem) => problems.push(problem),
+      cosign: async (head) => {
+        failures -= 1;
+        if (failures >= 0) throw new Error('no witness answers');
+        return head.note;
+      },
+    });
+    await log.append(text(0));
+    await expect.poll(() => log.published()?.size).toBe(1);
+    expect(problems).toHaveLength(2);
+    await log.close();
+  });
+
   test('does not publish a head that witnesses have not seen, also when it is opened again', async () => {
     const silent = () => Promise.reject(new Error('no witness answers'));
     const witnessed = async (head: { note: string }) => `${head.note}— witness.example AAAAAAE=\n`;

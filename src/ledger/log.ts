@@ -26,7 +26,7 @@ export interface LogOptions {
   readonly limits?: AppenderLimits;
   /** Least time between two checkpoints, in milliseconds. Default 1000. 0: only when `publish` is called. */
   readonly publishEveryMs?: number;
-  /** Told when a checkpoint could not be published; the next one is tried as usual. */
+  /** Told when a checkpoint could not be published; the next one is tried as usual. Default: a warning of the process. */
   readonly onProblem?: (problem: unknown) => void;
   readonly now?: Clock;
 }
@@ -202,7 +202,7 @@ class StoredLog implements Log {
   #schedule(every: number): void {
     this.#timer = setTimeout(() => {
       this.publish()
-        .catch((problem: unknown) => this.#options.onProblem?.(problem))
+        .catch((problem: unknown) => (this.#options.onProblem ?? warn)(problem))
         .finally(() => {
           if (!this.#closed) this.#schedule(every);
         });
@@ -275,6 +275,10 @@ class StoredLog implements Log {
     // Should a replica have kept a newer head meanwhile, that one will be published with its own cosignatures.
     return (await this.store.swapHead(head, witnessed)) ? witnessed : head;
   }
+}
+
+function warn(problem: unknown): void {
+  process.emitWarning(problem instanceof Error ? problem : String(problem));
 }
 
 /** A head as others saw it. Its time is not in the note; what was kept since is no older. */
