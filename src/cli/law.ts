@@ -15,17 +15,19 @@ import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import { matches } from '../rules/rule.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
+import { runLawAnalyze } from './law-analyze.ts';
 import { runLawDiff } from './law-diff.ts';
 import { instrumentRows, printInstrument, printList } from './law-list.ts';
 import { renderInstrument } from './law-render.ts';
 import { printRule } from './law-rule.ts';
 
-const VERBS = ['list', 'show', 'test', 'lint', 'diff', 'render'] as const;
+const VERBS = ['list', 'show', 'test', 'lint', 'diff', 'render', 'analyze'] as const;
 
 export const command: Command = {
   name: 'law',
-  summary: 'list, show, test, lint, compare and render the law itself',
-  usage: 'law list | show <id> | test [directory] | lint | diff <old> <new> | render <rulebook>   [options]',
+  summary: 'list, show, test, lint, compare, render and analyse the law itself',
+  usage:
+    'law list | show <id> | test [directory] | lint | diff <old> <new> | render <rulebook> | analyze [rules]   [options]',
   details: [
     '  list   every instrument: state, depth, rules, cases, confidence, review',
     '  show   one instrument, or one rule of it, as encoded',
@@ -33,6 +35,8 @@ export const command: Command = {
     '  lint   what a lawyer or engineer should mend',
     '  diff   two versions of the law (directories or git revisions), and whose outcome changes',
     '  render one instrument as a page that a lawyer can read',
+    '  analyze  rules that never or always hold, exceptions without effect, duties twice (needs z3-solver);',
+    '         with --base what a change of the law changes, with facts that show it',
   ].join('\n'),
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
@@ -44,14 +48,15 @@ export const command: Command = {
       value: 'RULES',
       help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices',
     },
-    notices: { type: 'boolean', help: 'lint: print notices too' },
+    base: { type: 'string', value: 'REVISION', help: 'analyze: compare with this version of the law' },
+    notices: { type: 'boolean', help: 'lint, analyze: print notices too' },
     verbose: { type: 'boolean', help: 'test: print cases that pass too; diff: print editorial changes too' },
   },
   examples: ['comity law list', 'comity law show eu/ai-act:art-5-1-f', 'comity law test law/cases/eu'],
   run,
 };
 
-function run(args: Arguments, io: Io): ExitCode {
+function run(args: Arguments, io: Io): ExitCode | Promise<ExitCode> {
   const [verb, ...rest] = args.positionals;
   const known = VERBS.find((name) => name === verb);
   if (known === undefined)
@@ -65,6 +70,8 @@ function run(args: Arguments, io: Io): ExitCode {
   if (known === 'diff') return runLawDiff(rest, args, io);
   const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
   switch (known) {
+    case 'analyze':
+      return runLawAnalyze(loaded, rest, () => runAll(loaded, []), args, io);
     case 'render':
       return render(loaded, rest, args, io);
     case 'test':
