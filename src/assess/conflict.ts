@@ -29,8 +29,9 @@ const EMPTY_JOIN: Pick<Conflict, 'kind' | 'resolutions'> = {
 };
 
 /**
- * Every conflict among the duties that hold: oppositions of which both sides are demanded, and joins that leave no
- * value. One conflict per opposition and pair of markets, with the first rules (by id) that make it.
+ * Every conflict among the duties that hold: oppositions of which laws of two different places demand the two sides,
+ * and joins that leave no value. One conflict per opposition and pair of markets, with the first rules (by id) that
+ * make it. What one place asks on both sides it has settled itself, and markets that inherit the same law agree.
  */
 export function conflictsOf(
   law: Law,
@@ -44,7 +45,7 @@ export function conflictsOf(
     const { id, title, kind, why, resolutions } = opposition;
     return lefts.flatMap((left) =>
       rights
-        .filter((right) => right.rule.id !== left.rule.id)
+        .filter((right) => placeOf(law, right) !== placeOf(law, left) && right.market !== left.market)
         .map((right): Conflict => ({ id, title, kind, why, left, right, resolutions })),
     );
   });
@@ -64,6 +65,22 @@ export function conflictsOf(
   return [...opposed, ...empty].filter((conflict) => {
     const pair = [conflict.left.market, conflict.right.market].sort().join('|');
     const key = `${conflict.id}|${pair}|${conflict.id === 'empty-join' ? conflict.title : ''}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function placeOf(law: Law, { rule }: Demand): string {
+  return law.rulebooks.get(rule.rulebook)?.jurisdiction ?? rule.rulebook;
+}
+
+/** One conflict per opposition and pair of laws, however many markets inherit them. */
+export function distinctConflicts(law: Law, conflicts: readonly Conflict[]): readonly Conflict[] {
+  const seen = new Set<string>();
+  return conflicts.filter((conflict) => {
+    const places = [placeOf(law, conflict.left), placeOf(law, conflict.right)].sort().join('|');
+    const key = `${conflict.id}|${conflict.title}|${places}`;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

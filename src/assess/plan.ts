@@ -2,7 +2,7 @@ import type { Law } from '../rules/law.ts';
 import type { Opposition } from '../rules/opposition.ts';
 import type { MarketAssessment } from './assessment.ts';
 import type { Conflict } from './conflict.ts';
-import { conflictsOf, needsSplit } from './conflict.ts';
+import { conflictsOf, distinctConflicts, needsSplit } from './conflict.ts';
 import { outstandingControls } from './feature.ts';
 import type { JoinedControl } from './join.ts';
 import { demandsOf, joinDemands } from './join.ts';
@@ -54,7 +54,7 @@ export function planRegions(
       ].sort(),
     };
   });
-  return { variants, conflicts, blocked };
+  return { variants, conflicts: distinctConflicts(law, conflicts), blocked };
 }
 
 /** A colouring of the markets with the fewest colours, found by trying one more until it fits. */
