@@ -6,6 +6,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   check: () => import('./check.ts'),
   law: () => import('./law.ts'),
   decide: () => import('./decide.ts'),
+  plan: () => import('./plan.ts'),
 };
 
 const [name, ...flags] = process.argv.slice(2);
