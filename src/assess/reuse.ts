@@ -35,6 +35,8 @@ export interface Service {
   readonly end: End;
   readonly extent: Extent;
   readonly leftOver: readonly LeftOver[];
+  /** Controls that tables name for the same end besides this one: what it asks that this evidence does not show. */
+  readonly besides: readonly string[];
   readonly basis:
     | { readonly kind: 'asked'; readonly rule: Rule; readonly timing: Timing }
     | { readonly kind: 'mapped'; readonly crosswalk: Crosswalk; readonly row: Row };
@@ -134,11 +136,13 @@ function supportsOf({ law, crosswalks }: ReuseTables, subject: Subject): readonl
       for (const end of to) {
         if (!touches(subject, end)) continue;
         // A row to a part of the subject serves it in part; a row to a whole around it serves it as far as it serves that.
-        const whole = states.coverage === 'full' && coversAll(end, subject);
-        const extent: Extent = whole ? 'wholly' : 'in-part';
+        const whole =
+          states.coverage === 'full' &&
+          coversAll(end, subject) &&
+          (end.kind !== 'reference' || !claimsOn(crosswalks, end, from.id).full);
         const before = found.get(from.id);
         if (before === undefined || (before.basis === 'mapped' && before.extent === 'in-part'))
-          found.set(from.id, { control: from.id, basis: 'mapped', extent });
+          found.set(from.id, { control: from.id, basis: 'mapped', extent: whole ? 'wholly' : 'in-part' });
       }
     }
   }
@@ -167,6 +171,7 @@ function servicesOf(
         end: { kind: 'rule', id: rule.id },
         extent: leftOver.length === 0 ? 'wholly' : 'in-part',
         leftOver,
+        besides: [],
         basis: { kind: 'asked', rule, timing },
       },
     ];
@@ -180,16 +185,43 @@ function servicesOf(
       return to
         .filter((end) => !named.has(nameOf(end)) && nameOf(end) !== nameOf(subject))
         .filter((end) => end.kind !== 'rule' || stands(law, end.id, moment))
-        .map((end) => ({
-          control,
-          end,
-          extent: states.coverage === 'full' ? 'wholly' : 'in-part',
-          leftOver: [],
-          basis: { kind: 'mapped', crosswalk, row },
-        }));
+        .map((end) => {
+          const others = end.kind === 'reference' ? claimsOn(crosswalks, end, control) : NO_CLAIMS;
+          const whole = states.coverage === 'full' && !others.full;
+          return {
+            control,
+            end,
+            extent: whole ? 'wholly' : 'in-part',
+            leftOver: [],
+            besides: whole ? [] : others.controls,
+            basis: { kind: 'mapped', crosswalk, row },
+          };
+        });
     }),
   );
   return [...asked, ...mapped];
+}
+
+interface Claims {
+  readonly controls: readonly string[];
+  /** One of them claims the whole, as this one does: then each serves its own share. */
+  readonly full: boolean;
+}
+
+const NO_CLAIMS: Claims = { controls: [], full: false };
+
+/** The other controls that crosswalks lead to a reference. */
+function claimsOn(crosswalks: ReuseTables['crosswalks'], end: End, but: string): Claims {
+  const rows = [...crosswalks.values()].flatMap((crosswalk) =>
+    crosswalk.rows.filter(
+      ({ from, to }) =>
+        from.kind === 'control' && from.id !== but && to.some((one) => nameOf(one) === nameOf(end)),
+    ),
+  );
+  return {
+    controls: [...new Set(rows.map(({ from }) => nameOf(from)))],
+    full: rows.some(({ states }) => states.kind === 'coverage' && states.coverage === 'full'),
+  };
 }
 
 function stands(law: ReuseTables['law'], id: string, moment: Moment): boolean {

@@ -280,6 +280,19 @@ describe('comity law', () => {
   });
 });
 
+test.each([
+  ['plan', ['plan', 'examples', '--as-of', '2026-12-03', '--format', 'json']],
+  ['whatif', ['whatif', 'examples/voice-coach', '-m', 'EU', '--format', 'json']],
+  ['next', ['next', 'examples', '--format', 'json']],
+  ['diff', ['diff', 'HEAD', '--format', 'json']],
+  ['law-diff', ['law', 'diff', 'law', 'law', '--manifest', 'examples', '--format', 'json']],
+  ['law-analyze', ['law', 'analyze', 'us/tcpa', '--format', 'json']],
+])('what `%s` prints as JSON is what its schema promises', (name, args) => {
+  const { out, err } = comity(args);
+  expect(err).toBe('');
+  expect(valid(schemas[name] ?? {}, JSON.parse(out))).toEqual([]);
+});
+
 describe('two versions of the law', () => {
   test('are compared, and the manifests whose outcome changes are named', () => {
     const law = join(folder(), 'law');

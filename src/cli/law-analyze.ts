@@ -1,6 +1,7 @@
 import type { CaseResult } from '../assess/case.ts';
 import { InputError } from '../facts/problem.ts';
 import type { LoadedLaw } from '../rules/load.ts';
+import type { Rule } from '../rules/rule.ts';
 import { matches } from '../rules/rule.ts';
 import type { LawFinding } from '../solve/analyze.ts';
 import { analyzeChange, analyzeLaw } from '../solve/analyze.ts';
@@ -19,7 +20,7 @@ const NOTICES: ReadonlySet<LawFinding['kind']> = new Set(['implied', 'always', '
 export async function runLawAnalyze(
   loaded: LoadedLaw,
   patterns: readonly string[],
-  results: () => readonly CaseResult[],
+  cases: (places: ReadonlySet<string>) => readonly CaseResult[],
   args: Arguments,
   io: Io,
 ): Promise<ExitCode> {
@@ -42,7 +43,7 @@ export async function runLawAnalyze(
     const progress = (done: number, total: number): void => io.progress(`${done} of ${total} rules`);
     const findings =
       before === undefined
-        ? await analyze(session, loaded, patterns, results(), args, progress)
+        ? await analyze(session, loaded, patterns, cases, args, progress)
         : await analyzeChange(session, before, loaded.law, momentOf(args), progress);
     io.progress('');
     if (args.text('format') === 'json')
@@ -60,18 +61,22 @@ async function analyze(
   session: SolverSession,
   { law }: LoadedLaw,
   patterns: readonly string[],
-  results: readonly CaseResult[],
+  cases: (places: ReadonlySet<string>) => readonly CaseResult[],
   args: Arguments,
   onProgress: (done: number, total: number) => void,
 ): Promise<readonly LawFinding[]> {
+  const only = (rule: Rule): boolean =>
+    patterns.length === 0 ||
+    patterns.some((pattern) => matches(pattern, rule.id) || matches(pattern, rule.rulebook));
+  const places = new Set(
+    [...law.rules.values()]
+      .filter(only)
+      .map(({ rulebook }) => law.rulebooks.get(rulebook)?.jurisdiction ?? ''),
+  );
+  const results = cases(places);
   return analyzeLaw(session, law, {
     moment: momentOf(args),
-    ...(patterns.length === 0
-      ? {}
-      : {
-          only: (rule) =>
-            patterns.some((pattern) => matches(pattern, rule.id) || matches(pattern, rule.rulebook)),
-        }),
+    only,
     seenTrue: new Set(results.flatMap(({ held }) => [...held])),
     seenFalse: new Set(results.flatMap(({ failed }) => [...failed])),
     onProgress,

@@ -71,7 +71,7 @@ function run(args: Arguments, io: Io): ExitCode | Promise<ExitCode> {
   const loaded = loadLaw(args.text('law') ?? BUNDLED_LAW);
   switch (known) {
     case 'analyze':
-      return runLawAnalyze(loaded, rest, () => runAll(loaded, []), args, io);
+      return runLawAnalyze(loaded, rest, (places) => runAll(loaded, [], places), args, io);
     case 'render':
       return render(loaded, rest, args, io);
     case 'test':
@@ -165,9 +165,19 @@ function loadCases(law: Law, paths: readonly string[]): readonly Case[] {
   );
 }
 
-function runAll(loaded: LoadedLaw, paths: readonly string[]): readonly CaseResult[] {
-  const where = paths.length > 0 ? paths : [join(loaded.directory, 'cases')];
-  return loadCases(loaded.law, where).map((one) => runCase(loaded.law, one));
+/** Runs cases, all or those of markets that inherit the law of some places. */
+function runAll(
+  loaded: LoadedLaw,
+  paths: readonly string[],
+  places?: ReadonlySet<string>,
+): readonly CaseResult[] {
+  const { law, directory } = loaded;
+  const where = paths.length > 0 ? paths : [join(directory, 'cases')];
+  const cases = loadCases(law, where).filter(
+    ({ market }) =>
+      places === undefined || law.jurisdictions.chain(market).some((place) => places.has(place)),
+  );
+  return cases.map((one) => runCase(law, one));
 }
 
 function testCases(loaded: LoadedLaw, paths: readonly string[], args: Arguments, io: Io): ExitCode {

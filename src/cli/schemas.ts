@@ -6,6 +6,7 @@ import { closed, listOf, manifestSchema, text, words } from '../facts/schema.ts'
 import type { Law } from '../rules/law.ts';
 import { CONFIDENCES, DEPTHS, KINDS, REVIEWS, STATES } from '../rules/rule.ts';
 import { controlsSchema, factsSchema, jurisdictionsSchema, rulebookSchema } from '../rules/schema.ts';
+import { answerSchemas } from './schemas-answers.ts';
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
 const DAY: JsonSchema = { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}$' };
@@ -230,5 +231,6 @@ export function allSchemas(law: Law): Readonly<Record<string, JsonSchema>> {
     check: checkSchema(),
     explain: explainSchema(),
     'law-list': lawListSchema(),
+    ...answerSchemas(),
   };
 }
