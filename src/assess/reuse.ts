@@ -37,8 +37,10 @@ export interface Service {
   readonly leftOver: readonly LeftOver[];
   /** Controls that tables name for the same end besides this one: what it asks that this evidence does not show. */
   readonly besides: readonly string[];
+  /** Of a rule only. */
+  readonly timing?: Timing;
   readonly basis:
-    | { readonly kind: 'asked'; readonly rule: Rule; readonly timing: Timing }
+    | { readonly kind: 'asked'; readonly rule: Rule }
     | { readonly kind: 'mapped'; readonly crosswalk: Crosswalk; readonly row: Row };
 }
 
@@ -77,7 +79,7 @@ export interface ReuseAnswer {
 
 /** The tables that an answer draws on. */
 export interface ReuseTables {
-  readonly law: Pick<Law, 'controls' | 'rules' | 'rulebooks'>;
+  readonly law: Pick<Law, 'controls' | 'rules' | 'rulebooks' | 'jurisdictions'>;
   readonly crosswalks: ReadonlyMap<string, Crosswalk>;
   readonly agreements: ReadonlyMap<string, Agreement>;
 }
@@ -102,7 +104,7 @@ export function reuseOf(tables: ReuseTables, subject: Subject, moment: Moment): 
     supports,
     services,
     neighbours: [...direct, ...throughHubs(tables, subject, direct)],
-    accepted: leading.flatMap(({ control }) => acceptedFor(tables, control)),
+    accepted: leading.flatMap(({ control }) => acceptedFor(tables, control, subject)),
   };
 }
 
@@ -172,7 +174,8 @@ function servicesOf(
         extent: leftOver.length === 0 ? 'wholly' : 'in-part',
         leftOver,
         besides: [],
-        basis: { kind: 'asked', rule, timing },
+        timing,
+        basis: { kind: 'asked', rule },
       },
     ];
   });
@@ -184,18 +187,23 @@ function servicesOf(
       if (from.kind !== 'control' || from.id !== control || states.kind !== 'coverage') return [];
       return to
         .filter((end) => !named.has(nameOf(end)) && nameOf(end) !== nameOf(subject))
-        .filter((end) => end.kind !== 'rule' || stands(law, end.id, moment))
-        .map((end) => {
+        .flatMap((end): readonly Service[] => {
+          const rule = end.kind === 'rule' ? law.rules.get(end.id) : undefined;
+          const timing = rule === undefined ? undefined : timingOf(rule, moment);
+          if (end.kind === 'rule' && timing === undefined) return [];
           const others = end.kind === 'reference' ? claimsOn(crosswalks, end, control) : NO_CLAIMS;
           const whole = states.coverage === 'full' && !others.full;
-          return {
-            control,
-            end,
-            extent: whole ? 'wholly' : 'in-part',
-            leftOver: [],
-            besides: whole ? [] : others.controls,
-            basis: { kind: 'mapped', crosswalk, row },
-          };
+          return [
+            {
+              control,
+              end,
+              extent: whole ? 'wholly' : 'in-part',
+              leftOver: [],
+              besides: whole ? [] : others.controls,
+              basis: { kind: 'mapped', crosswalk, row },
+              ...(timing === undefined ? {} : { timing }),
+            },
+          ];
         });
     }),
   );
@@ -222,11 +230,6 @@ function claimsOn(crosswalks: ReuseTables['crosswalks'], end: End, but: string):
     controls: [...new Set(rows.map(({ from }) => nameOf(from)))],
     full: rows.some(({ states }) => states.kind === 'coverage' && states.coverage === 'full'),
   };
-}
-
-function stands(law: ReuseTables['law'], id: string, moment: Moment): boolean {
-  const rule = law.rules.get(id);
-  return rule !== undefined && timingOf(rule, moment) !== undefined;
 }
 
 /** How a rule stands on the day; undefined when it is over. */
@@ -313,10 +316,20 @@ function sameBody(subject: Subject, end: End): boolean {
   return subject.kind === end.kind;
 }
 
-function acceptedFor({ agreements }: ReuseTables, control: string): readonly Accepted[] {
+/** Acts of recognition that bear on a control; for a rule, those by or of the place whose rule it is. */
+function acceptedFor(
+  { agreements, law }: ReuseTables,
+  control: string,
+  subject: Subject,
+): readonly Accepted[] {
+  const place = law.rulebooks.get(law.rules.get(nameOf(subject))?.rulebook ?? '')?.jurisdiction;
   return [...agreements.values()].flatMap((agreement) =>
     agreement.recognition
       .filter(({ serves }) => serves.includes(control))
+      .filter(
+        ({ by, of }) =>
+          place === undefined || [...by, ...of].some((one) => law.jurisdictions.contains(one, place)),
+      )
       .map((acceptance) => ({ agreement, acceptance })),
   );
 }

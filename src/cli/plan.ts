@@ -6,6 +6,8 @@ import type { FeatureAssessment } from '../assess/feature.ts';
 import type { JoinedControl } from '../assess/join.ts';
 import type { Plan } from '../assess/plan.ts';
 import { planRegions } from '../assess/plan.ts';
+import type { Answer } from '../assess/whatif.ts';
+import { whatIf } from '../assess/whatif.ts';
 import { parseSource } from '../facts/source.ts';
 import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
@@ -13,9 +15,9 @@ import type { Opposition } from '../rules/opposition.ts';
 import { readOppositions } from '../rules/opposition.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
-import { assessAll, QUESTION_OPTIONS } from './input.ts';
+import { assessAll, probeBeside, QUESTION_OPTIONS } from './input.ts';
 import { paint, row } from './style.ts';
-import { citation, count, sentence } from './words.ts';
+import { changeText, citation, count, sentence } from './words.ts';
 
 export const command: Command = {
   name: 'plan',
@@ -49,18 +51,19 @@ function run(args: Arguments, io: Io): ExitCode {
   const plans = features.map((feature) => ({
     feature,
     plan: planRegions(loaded.law, oppositions, feature.markets),
+    ways: waysOut(loaded.law, feature),
   }));
   const format = args.text('format') ?? 'table';
   if (format === 'json') {
     io.out(
-      `${JSON.stringify({ format: 'comity.plan/1', ruleset: loaded.digest, as_of: moment.asOf, features: plans.map(({ feature, plan }) => ({ name: feature.manifest.name, file: feature.manifest.file, ...planReport(loaded.law, plan) })) }, undefined, 2)}\n`,
+      `${JSON.stringify({ format: 'comity.plan/1', ruleset: loaded.digest, as_of: moment.asOf, features: plans.map(({ feature, plan, ways }) => ({ name: feature.manifest.name, file: feature.manifest.file, ...planReport(loaded.law, plan, ways) })) }, undefined, 2)}\n`,
     );
   } else if (format === 'markdown')
-    io.out(plans.map(({ feature, plan }) => markdown(loaded.law, feature, plan)).join('\n'));
+    io.out(plans.map(({ feature, plan, ways }) => markdown(loaded.law, feature, plan, ways)).join('\n'));
   else {
-    plans.forEach(({ feature, plan }, i) => {
+    plans.forEach(({ feature, plan, ways }, i) => {
       if (i > 0) io.out('\n');
-      print(loaded.law, feature, plan, io);
+      print(loaded.law, feature, plan, ways, io);
     });
   }
   return plans.some(({ plan }) => plan.blocked.some(({ outcome }) => outcome === 'not-allowed'))
@@ -71,8 +74,35 @@ function run(args: Arguments, io: Io): ExitCode {
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const letter = (i: number): string => LETTERS[i] ?? `V${i + 1}`;
 
+/** The cheapest way out of each market that is not allowed. */
+type Ways = ReadonlyMap<string, Answer>;
+
+/** A plan is no search: what takes longer per market is left to `comity whatif`. */
+const WAY_LIMIT_MS = 1000;
+
+function waysOut(law: Law, { manifest, markets, moment }: FeatureAssessment): Ways {
+  const ways = new Map<string, Answer>();
+  for (const { market, outcome } of markets) {
+    if (outcome !== 'not-allowed') continue;
+    const found = whatIf({
+      law,
+      market,
+      moment,
+      statements: manifest.statements(market),
+      declared: manifest.controls,
+      probe: probeBeside(manifest),
+      goal: 'allowed-if',
+      answers: 1,
+      limitMs: WAY_LIMIT_MS,
+    });
+    const [answer] = found.kind === 'reached' ? found.answers : [];
+    if (answer !== undefined) ways.set(market, answer);
+  }
+  return ways;
+}
+
 /** The plan as stable JSON: `schema/plan.schema.json`. */
-function planReport(law: Law, plan: Plan): Record<string, unknown> {
+function planReport(law: Law, plan: Plan, ways: Ways): Record<string, unknown> {
   return {
     variants: plan.variants.map(({ markets, controls, outstanding }) => ({
       markets,
@@ -91,6 +121,7 @@ function planReport(law: Law, plan: Plan): Record<string, unknown> {
     blocked: plan.blocked.map(({ market, outcome, reasons }) => ({
       market,
       outcome,
+      ...(ways.has(market) ? { least_change: ways.get(market)?.changes } : {}),
       reasons: reasons
         .filter(({ kind }) => kind !== 'outstanding' && kind !== 'undecided')
         .map((reason) => sentence(law, reason)),
@@ -125,7 +156,7 @@ function strictest(joined: JoinedControl): string {
     .join('; ');
 }
 
-function print(law: Law, feature: FeatureAssessment, plan: Plan, io: Io): void {
+function print(law: Law, feature: FeatureAssessment, plan: Plan, ways: Ways, io: Io): void {
   const served = plan.variants.reduce((sum, { markets }) => sum + markets.length, 0);
   io.out(
     `${paint(io, 'bold', feature.manifest.name)} · as of ${feature.moment.asOf}: ${count(plan.variants.length, 'variant')} for ${count(served, 'market')}\n`,
@@ -169,6 +200,18 @@ function print(law: Law, feature: FeatureAssessment, plan: Plan, io: Io): void {
         ['red', 'bold'],
       ),
     );
+    for (const change of ways.get(market)?.changes ?? []) {
+      io.out(
+        row(
+          io,
+          [
+            ['', 18],
+            ['→ ', 2],
+          ],
+          changeText(change),
+        ),
+      );
+    }
   }
   if (plan.conflicts.length === 0 && served > 1) io.out('\n  no conflict between these markets\n');
   io.out(`\n${paint(io, 'dim', '· outstanding  ✓ covered by evidence. Not legal advice.')}\n`);
@@ -202,7 +245,7 @@ function printConflict(law: Law, conflict: Conflict, io: Io): void {
     );
 }
 
-function markdown(law: Law, feature: FeatureAssessment, plan: Plan): string {
+function markdown(law: Law, feature: FeatureAssessment, plan: Plan, ways: Ways): string {
   const variants = plan.variants.flatMap(({ markets, controls, outstanding }, i) => [
     `### Variant ${letter(i)}: ${markets.join(', ')}`,
     '',
@@ -220,7 +263,7 @@ function markdown(law: Law, feature: FeatureAssessment, plan: Plan): string {
   );
   const blocked = plan.blocked.map(
     ({ market, outcome, reasons: [first] }) =>
-      `- ${market}: ${outcome}${first === undefined ? '' : ` (${sentence(law, first)})`}`,
+      `- ${market}: ${outcome}${first === undefined ? '' : ` (${sentence(law, first)})`}${(ways.get(market)?.changes ?? []).map((change) => `; ${changeText(change)}`).join('')}`,
   );
   return [
     `## ${feature.manifest.name}`,

@@ -26,7 +26,17 @@ function answer(
   };
 }
 
+function changeSchema(): JsonSchema {
+  return closed({ fact: text(), from: VALUE, to: VALUE, cost: COUNT, kind: words(['change', 'state']) }, [
+    'fact',
+    'to',
+    'cost',
+    'kind',
+  ]);
+}
+
 function planSchema(): JsonSchema {
+  const change = changeSchema();
   const from = closed({ rule: text(), market: text() }, ['rule', 'market']);
   const parameter = closed({ parameter: text(), value: VALUE, from: listOf(from) }, [
     'parameter',
@@ -68,11 +78,10 @@ function planSchema(): JsonSchema {
     },
     ['id', 'title', 'kind', 'why', 'left', 'right', 'resolutions'],
   );
-  const blocked = closed({ market: text(), outcome: words(OUTCOMES), reasons: TEXTS }, [
-    'market',
-    'outcome',
-    'reasons',
-  ]);
+  const blocked = closed(
+    { market: text(), outcome: words(OUTCOMES), reasons: TEXTS, least_change: listOf(change) },
+    ['market', 'outcome', 'reasons'],
+  );
   const feature = closed(
     {
       name: text(),
@@ -93,10 +102,7 @@ function planSchema(): JsonSchema {
 }
 
 function whatifSchema(): JsonSchema {
-  const change = closed(
-    { fact: text(), from: VALUE, to: VALUE, cost: COUNT, kind: words(['change', 'state']) },
-    ['fact', 'to', 'cost', 'kind'],
-  );
+  const change = changeSchema();
   const one = closed({ changes: listOf(change), cost: COUNT, outcome: words(OUTCOMES), controls: TEXTS }, [
     'changes',
     'cost',

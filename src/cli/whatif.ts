@@ -1,6 +1,5 @@
-import type { Answer, Change, WhatIf } from '../assess/whatif.ts';
+import type { Answer, WhatIf } from '../assess/whatif.ts';
 import { whatIf } from '../assess/whatif.ts';
-import type { FactValue } from '../facts/domain.ts';
 import type { Manifest } from '../facts/manifest.ts';
 import { InputError } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
@@ -10,7 +9,7 @@ import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
 import { findManifests, lawOf, momentOf, probeBeside, QUESTION_OPTIONS, readManifests } from './input.ts';
 import { paint, row } from './style.ts';
-import { citation, count, effectOf } from './words.ts';
+import { changeText, citation, count, effectOf } from './words.ts';
 
 const GOALS = ['allowed', 'allowed-if'] as const;
 const DEFAULT_LIMIT_SECONDS = 10;
@@ -119,16 +118,6 @@ function hasRulebook(law: Law, market: string): boolean {
   return [...law.rulebooks.values()].some(
     ({ jurisdiction, binding }) => binding && chain.includes(jurisdiction),
   );
-}
-
-function show(value: FactValue): string {
-  return Array.isArray(value) ? (value.length === 0 ? 'none' : value.join(', ')) : String(value);
-}
-
-function changeText({ fact, from, to, kind }: Change): string {
-  return kind === 'state'
-    ? `state ${fact}: ${show(to)}`
-    : `change ${fact}: ${from === undefined ? '' : show(from)} → ${show(to)}`;
 }
 
 function print(

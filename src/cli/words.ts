@@ -1,6 +1,8 @@
 import type { Coming, Finding, MarketAssessment, Outcome, Reason } from '../assess/assessment.ts';
 import { formatValue } from '../assess/demand.ts';
 import { outstandingControls } from '../assess/feature.ts';
+import type { Change } from '../assess/whatif.ts';
+import type { FactValue } from '../facts/domain.ts';
 import type { Law } from '../rules/law.ts';
 import type { Rule } from '../rules/rule.ts';
 
@@ -167,4 +169,15 @@ function several(names: readonly string[]): string {
 
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+function showValue(value: FactValue): string {
+  return Array.isArray(value) ? (value.length === 0 ? 'none' : value.join(', ')) : String(value);
+}
+
+/** A change of facts in words. */
+export function changeText({ fact, from, to, kind }: Change): string {
+  return kind === 'state'
+    ? `state ${fact}: ${showValue(to)}`
+    : `change ${fact}: ${from === undefined ? '' : showValue(from)} → ${showValue(to)}`;
 }
