@@ -69,18 +69,6 @@ export function isKnown(domain: Domain): boolean {
   }
 }
 
-/** True when nothing at all has been learned. */
-export function isOpen(domain: Domain, fact: Fact): boolean {
-  switch (domain.kind) {
-    case 'choice':
-      return domain.possible.size === (fact.type === 'bool' ? 2 : fact.values.size);
-    case 'members':
-      return domain.certain.size === 0 && domain.possible.size === fact.values.size;
-    case 'interval':
-      return domain.low === undefined && domain.high === undefined;
-  }
-}
-
 /** Orders two numbers or two days of a fact. */
 export function compareValues(fact: Fact, a: string, b: string): number {
   if (fact.type !== 'date') return compareDecimals(a as Decimal, b as Decimal);

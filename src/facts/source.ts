@@ -233,8 +233,3 @@ export function toPlain(node: SourceNode): unknown {
       return Object.fromEntries(node.entries.map((entry) => [entry.key, toPlain(entry.value)]));
   }
 }
-
-/** The entry of a map by key. */
-export function entryOf(node: SourceNode, key: string): MapEntry | undefined {
-  return node.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined;
-}

@@ -1,5 +1,5 @@
 import type { Condition, OnDerived } from '../facts/condition.ts';
-import { mentions, readCondition } from '../facts/condition.ts';
+import { readCondition } from '../facts/condition.ts';
 import type { Control } from '../facts/control.ts';
 import { readParameterValues } from '../facts/control.ts';
 import type { Day } from '../facts/date.ts';
@@ -494,11 +494,6 @@ function readIntervals(
       'for example [{from: 2026-08-02}]',
     );
   return intervals.toSorted((a, b) => (a.recorded + a.from < b.recorded + b.from ? -1 : 1));
-}
-
-/** Facts that rules of this rulebook test, directly. */
-export function factsOf(rule: Rule): ReadonlySet<string> {
-  return rule.when === undefined ? new Set() : mentions(rule.when).facts;
 }
 
 /** Every condition of a rulebook: those of its rules and of its roles. */
