@@ -162,7 +162,7 @@ describe('a manifest', () => {
   test.each(EXAMPLES)('of the example %s is valid and short enough to write in ten minutes', (name) => {
     const manifest = readManifest(example(name), name, law);
     const [market = ''] = manifest.markets;
-    expect(manifest.statements(market).length).toBeLessThanOrEqual(name === 'support-chatbot' ? 20 : 45);
+    expect(manifest.statements(market).length).toBeLessThanOrEqual(name === 'support-chatbot' ? 20 : 35);
     expect(example(name).split('\n')[0]).toMatch(/^# yaml-language-server: \$schema=/);
   });
 });
