@@ -95,12 +95,9 @@ export function encodeFacts(vocabulary: Vocabulary, rules: readonly Rule[]): str
 /** Rules of a law on a day: a set that contains all that its rules depend on. */
 export function encodeRules(law: Law, moment: Moment, rules: readonly Rule[], prefix = ''): string {
   const { facts } = law.vocabulary;
-  const names = new Set(
-    rules.flatMap(({ effect }) =>
-      effect.kind === 'define' || effect.kind === 'classify' ? [effect.fact] : [],
-    ),
-  );
-  const definitions = [...law.definitions].filter(([name]) => names.has(name));
+  // A conclusion that these rules do not rest on may have further rules that conclude it: it is left out.
+  const given = new Set(rules.map(({ id }) => id));
+  const definitions = [...law.definitions].filter(([, own]) => own.every(({ id }) => given.has(id)));
   const derived = (name: string): string => `|${prefix}concluded ${name}|`;
   const declared = [
     ...definitions.map(([name]) => `(declare-const ${derived(name)} Bool)`),
