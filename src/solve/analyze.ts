@@ -48,15 +48,31 @@ export interface AnalysisOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** A rule on the first day on which it takes effect, at the earliest the day asked for. */
-function momentOf(rule: Rule, moment: Moment): Moment | undefined {
+/** The first day, from the day asked for on, on which a rule takes effect. */
+function firstDay(rule: Rule, moment: Moment): string | undefined {
   const now = intervalAt(rule, moment);
-  if (now !== undefined) return takesEffect(now.state) ? moment : undefined;
-  const later = schedule(rule, moment.knownAt)
+  if (now !== undefined && takesEffect(now.state)) return moment.asOf;
+  return schedule(rule, moment.knownAt)
     .filter(({ from, state }) => from > moment.asOf && takesEffect(state))
     .map(({ from }) => from)
     .sort()[0];
-  return later === undefined ? undefined : { ...moment, asOf: later };
+}
+
+/**
+ * The day to look at a rule: once everything it depends on has begun to apply, so that nothing
+ * is called dead only because a later part of the same law is still to come; or its own first day
+ * where it has ended by then.
+ */
+function momentOf(law: Law, rule: Rule, moment: Moment): Moment | undefined {
+  const own = firstDay(rule, moment);
+  if (own === undefined) return undefined;
+  const whole = closure(law, [rule]).reduce((latest, { id }) => {
+    const needed = law.rules.get(id);
+    const day = needed === undefined ? undefined : firstDay(needed, moment);
+    return day !== undefined && day > latest ? day : latest;
+  }, own);
+  const then = intervalAt(rule, { ...moment, asOf: whole });
+  return { ...moment, asOf: then !== undefined && takesEffect(then.state) ? whole : own };
 }
 
 /** Rules with everything they depend on. */
@@ -80,7 +96,7 @@ export async function analyzeLaw(
   const rules = [...law.rules.values()].filter(options.only ?? (() => true));
   const groups = Map.groupBy(
     rules.flatMap((rule) => {
-      const moment = momentOf(rule, options.moment);
+      const moment = momentOf(law, rule, options.moment);
       return moment === undefined ? [] : [{ rule, moment }];
     }),
     ({ rule, moment }) => `${rule.rulebook} ${moment.asOf}`,
@@ -94,12 +110,15 @@ export async function analyzeLaw(
     const needed = closure(law, own);
     await session.reset();
     await session.assert(`${encodeFacts(law.vocabulary, needed)}\n${encodeRules(law, first.moment, needed)}`);
+    const alive: Rule[] = [];
     for (const rule of own) {
-      findings.push(...(await analyzeRule(session, law, rule, first.moment, options)));
+      const found = await analyzeRule(session, law, rule, first.moment, options);
+      if (!found.some(({ kind }) => kind === 'dead' || kind === 'gap')) alive.push(rule);
+      findings.push(...found);
       done += 1;
       options.onProgress?.(done, rules.length);
     }
-    findings.push(...(await analyzePairs(session, law, own, first.moment)));
+    findings.push(...(await analyzePairs(session, alive, first.moment)));
   }
   return findings;
 }
@@ -135,12 +154,13 @@ async function analyzeRule(
     (await session.check([`(not ${symbol})`])).sat === 'unsat';
   const shadowed: LawFinding[] = [];
   for (const exception of law.defeaters.get(rule.id) ?? []) {
-    if (momentOf(exception, moment)?.asOf !== moment.asOf) continue;
+    const { state } = intervalAt(exception, moment) ?? {};
+    if (state === undefined || !takesEffect(state)) continue;
     const others = (law.defeaters.get(rule.id) ?? [])
       .filter(({ id }) => id !== exception.id)
       .map(({ id }) => `(not ${ruleSymbol(id)})`);
     const { sat } = await session.check([bareSymbol(rule.id), ruleSymbol(exception.id), ...others]);
-    if (sat === 'unsat' && (await session.check([ruleSymbol(exception.id)])).sat === 'sat') {
+    if (sat === 'unsat' && (await session.check([bareSymbol(rule.id), ...others])).sat === 'sat') {
       shadowed.push({
         kind: 'shadowed',
         rule: exception.id,
@@ -181,7 +201,6 @@ function alwaysFinding(law: Law, rule: Rule, moment: Moment): readonly LawFindin
 /** Duties, prohibitions and permissions of one instrument against each other. */
 async function analyzePairs(
   session: SolverSession,
-  _law: Law,
   rules: readonly Rule[],
   moment: Moment,
 ): Promise<readonly LawFinding[]> {
