@@ -5,7 +5,7 @@ import type { MapNode, SourceNode } from '../facts/source.ts';
 import { didYouMean } from '../facts/suggest.ts';
 import type { Attestation, RoughDay, State } from './attested.ts';
 import { readAttestation, readRoughDay, readState } from './attested.ts';
-import type { LawFile } from './law.ts';
+import type { Law, LawFile } from './law.ts';
 import { parseFolder } from './law-folder.ts';
 
 export const FRAMEWORK_KINDS = ['treaty', 'standard', 'voluntary'] as const;
@@ -29,11 +29,13 @@ export interface Framework {
   readonly kind: FrameworkKind;
   readonly version: string;
   readonly date?: RoughDay;
-  readonly url: string;
+  readonly url?: string;
   readonly state: State;
   /** Under which terms its own text may be used. */
   readonly licence: string;
   readonly note?: string;
+  /** The rulebook that encodes it as rules, where there is one. */
+  readonly rulebook?: string;
   readonly source: Attestation;
   readonly references: ReadonlyMap<string, Reference>;
   readonly at: Position;
@@ -50,6 +52,7 @@ const KEYS = [
   'state',
   'licence',
   'note',
+  'rulebook',
   'source',
   'references',
 ] as const;
@@ -59,10 +62,14 @@ const KEYS = [
  *
  * @throws InputError with every mistake in every file.
  */
-export function readFrameworks(files: readonly LawFile[], prefix = 'law/'): ReadonlyMap<string, Framework> {
+export function readFrameworks(
+  files: readonly LawFile[],
+  { rulebooks }: Pick<Law, 'rulebooks'>,
+  prefix = 'law/',
+): ReadonlyMap<string, Framework> {
   const reader = new Reader();
   const frameworks = parseFolder(reader, files, 'frameworks', prefix).flatMap(({ name, root }) => {
-    const framework = readFramework(reader, root);
+    const framework = readFramework(reader, root, rulebooks);
     if (framework === undefined) return [];
     if (name !== `${framework.id}.yaml`)
       reader.report(
@@ -77,7 +84,7 @@ export function readFrameworks(files: readonly LawFile[], prefix = 'law/'): Read
   return new Map(frameworks.map((framework) => [framework.id, framework]));
 }
 
-function readFramework(reader: Reader, root: SourceNode): Framework | undefined {
+function readFramework(reader: Reader, root: SourceNode, rulebooks: Law['rulebooks']): Framework | undefined {
   const what = 'a framework';
   const map = reader.map(root, what, KEYS);
   if (map === undefined) return undefined;
@@ -86,30 +93,39 @@ function readFramework(reader: Reader, root: SourceNode): Framework | undefined 
   const title = word('title');
   const publisher = word('publisher');
   const version = word('version');
-  const url = word('url');
+  const url = reader.text(reader.entry(map, 'url')?.value, '`url`');
   const licence = word('licence');
   const kind = reader.oneOf(reader.need(map, 'kind', what), 'kind', FRAMEWORK_KINDS);
   const date = readRoughDay(reader, reader.entry(map, 'date')?.value, '`date`');
   const state = readState(reader, reader.need(map, 'state', what));
   const note = reader.text(reader.entry(map, 'note')?.value, '`note`');
+  const rulebookNode = reader.entry(map, 'rulebook')?.value;
+  const rulebook = reader.text(rulebookNode, '`rulebook`');
+  if (rulebook !== undefined && !rulebooks.has(rulebook))
+    reader.report(
+      'dangling',
+      `no rulebook \`${rulebook}\``,
+      rulebookNode?.at ?? map.at,
+      didYouMean(rulebook, [...rulebooks.keys()]),
+    );
   const source = readAttestation(reader, reader.need(map, 'source', what));
   const references = readReferences(reader, map);
-  if (!id || !title || !publisher || !version || !url || !licence || !kind || !state || !source)
-    return undefined;
+  if (!id || !title || !publisher || !version || !licence || !kind || !state || !source) return undefined;
   return {
     id,
     title,
     publisher,
     kind,
     version,
-    url,
     licence,
     state,
     source,
     references,
     at: root.at,
+    ...(url === undefined ? {} : { url }),
     ...(date === undefined ? {} : { date }),
     ...(note === undefined ? {} : { note }),
+    ...(rulebook === undefined ? {} : { rulebook }),
   };
 }
 
