@@ -3,7 +3,7 @@ import { throwIfAny } from '../facts/problem.ts';
 import { Reader } from '../facts/reader.ts';
 import type { MapNode, SourceNode } from '../facts/source.ts';
 import { didYouMean } from '../facts/suggest.ts';
-import { MARKS, readAttestation, readRoughDay } from './attested.ts';
+import { readAttestation, readRoughDay } from './attested.ts';
 import type { AnalystRelation, Crosswalk, End, Row, Side, Statement, Style } from './crosswalk.ts';
 import { COVERAGES, nameOf, PUBLISHERS, RECOGNITIONS, RELATIONS, STYLES } from './crosswalk.ts';
 import type { Framework } from './framework.ts';
@@ -40,7 +40,6 @@ const ROW_KEYS = [
   'relation',
   'analyst_relation',
   'recognition',
-  'mark',
   'confidence',
   'note',
 ] as const;
@@ -115,10 +114,11 @@ class CrosswalkReader {
     );
     if (!id || !title || !publisher || !published || !style || !extent || !recognition || !source || !from)
       return undefined;
-    const rows = reader
-      .list(need('rows'), '`rows`')
-      .flatMap((row) => this.#row(row, style, { from: [from], to, source, recognition }) ?? []);
-    if ((rows.length === 0) !== (extent === 'none'))
+    const written = reader.list(need('rows'), '`rows`');
+    const rows = written.flatMap(
+      (row) => this.#row(row, style, { from: [from], to, source, recognition }) ?? [],
+    );
+    if ((written.length === 0) !== (extent === 'none'))
       reader.report(
         'contradiction',
         extent === 'none'
@@ -177,7 +177,6 @@ class CrosswalkReader {
     const to = reader.list(toNode, '`to`').flatMap((item) => this.#ends(item, table.to));
     const states = this.#statement(map, style, table.to);
     const recognition = reader.oneOf(reader.entry(map, 'recognition')?.value, 'recognition', RECOGNITIONS);
-    const mark = reader.oneOf(reader.entry(map, 'mark')?.value, 'mark', MARKS);
     const confidence = reader.oneOf(reader.entry(map, 'confidence')?.value, 'confidence', CONFIDENCES);
     const note = reader.text(reader.entry(map, 'note')?.value, '`note`');
     if (confidence === 'low' && note === undefined)
@@ -191,7 +190,6 @@ class CrosswalkReader {
       to,
       states,
       recognition: recognition ?? table.recognition,
-      mark: mark ?? table.source.mark,
       confidence: confidence ?? table.source.confidence,
       at: node.at,
       ...(note === undefined ? {} : { note }),

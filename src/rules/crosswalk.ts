@@ -1,6 +1,6 @@
 import type { Day } from '../facts/date.ts';
 import type { Position } from '../facts/problem.ts';
-import type { Attestation, Mark, RoughDay } from './attested.ts';
+import type { Attestation, RoughDay } from './attested.ts';
 import type { Confidence } from './rule.ts';
 
 export const RELATIONS = ['equal', 'subset', 'superset', 'intersects'] as const;
@@ -70,7 +70,6 @@ export interface Row {
   readonly to: readonly End[];
   readonly states: Statement;
   readonly recognition: Recognition;
-  readonly mark: Mark;
   readonly confidence: Confidence;
   readonly note?: string;
   readonly at: Position;
