@@ -18,6 +18,7 @@ const KEYS = [
   'parties',
   'signatories',
   'concerns',
+  'absent',
   'groups',
   'organisations',
   'unlisted',
@@ -131,6 +132,7 @@ function readAgreement(
     parties: readPlaces(reader, may('parties'), '`parties`', names),
     signatories: readPlaces(reader, may('signatories'), '`signatories`', names),
     concerns: readPlaces(reader, may('concerns'), '`concerns`', names),
+    absent: readPlaces(reader, may('absent'), '`absent`', names),
     groups: readGroupNames(reader, may('groups'), groups),
     organisations: reader.texts(may('organisations'), '`organisations`'),
   };
@@ -141,7 +143,8 @@ function readAgreement(
   const recognition = reader
     .list(may('recognition'), '`recognition`')
     .flatMap((item) => readAcceptance(reader, item, names) ?? []);
-  if (unlisted === undefined && Object.values(who).every((list) => list.length === 0))
+  const { absent: _, ...present } = who;
+  if (unlisted === undefined && Object.values(present).every((list) => list.length === 0))
     reader.report('missing', 'an agreement has parties', map.at, 'add `parties`, `groups`, `organisations`');
   if (!id || !title || !force || !state || !commitments || !forTeams || !source) return undefined;
   const agreement: Agreement = {
@@ -200,6 +203,8 @@ function readAcceptance(reader: Reader, node: SourceNode, names: AgreementNames)
   const kind = reader.oneOf(need('kind'), 'kind', RECOGNITIONS);
   const by = readPlaces(reader, need('by'), '`by`', names);
   const of = readPlaces(reader, need('of'), '`of`', names);
+  if (by.length === 0 || of.length === 0)
+    reader.report('empty', 'an act of recognition is of somebody, by somebody', map.at);
   const text = reader.text(need('what'), '`what`');
   const cite = reader.text(need('cite'), '`cite`');
   const serves = reader.list(need('serves'), '`serves`').flatMap((item) => {

@@ -37,8 +37,10 @@ export interface Agreement {
   readonly parties: readonly string[];
   /** Who signed a treaty and is not bound yet. */
   readonly signatories: readonly string[];
-  /** Whom a one-sided act is about. */
+  /** Who is named without being a party: an associate, or whom a one-sided act is about. */
   readonly concerns: readonly string[];
+  /** Who stayed away, where that is known and the parties are not all listed. */
+  readonly absent: readonly string[];
   readonly groups: readonly string[];
   readonly organisations: readonly string[];
   /** Says who else takes part where the parties are not listed one by one. */
@@ -63,19 +65,10 @@ export interface Agreements {
   readonly groups: ReadonlyMap<string, Group>;
 }
 
-/** Every place an agreement names: parties, signatories, those a one-sided act concerns, members of groups. */
-export function placesOf(agreement: Agreement, groups: Agreements['groups']): readonly string[] {
-  return [
-    ...agreement.parties,
-    ...agreement.signatories,
-    ...agreement.concerns,
-    ...agreement.groups.flatMap((id) => groups.get(id)?.members ?? []),
-  ];
-}
-
 /**
  * How an agreement stands to some places. A place takes part when it is named or lies in a place that is: what a union
- * agrees reaches its members, what one member agrees does not reach the union.
+ * agrees reaches its members, what one member agrees does not reach the union. An act that merely concerns all of the
+ * places, and is of none of them, is nothing between them.
  *
  * @returns `open` when all that is missing may be among parties that are not listed one by one.
  */
@@ -85,10 +78,19 @@ export function concerns(
   groups: Agreements['groups'],
   jurisdictions: Jurisdictions,
 ): 'yes' | 'open' | 'no' {
-  const named = placesOf(agreement, groups);
-  const missing = places.filter((place) => !named.some((one) => jurisdictions.contains(one, place)));
-  if (missing.length === 0) return 'yes';
-  return agreement.unlisted === undefined ? 'no' : 'open';
+  const among = (named: readonly string[], place: string): boolean =>
+    named.some((one) => jurisdictions.contains(one, place));
+  const taking = [
+    ...agreement.parties,
+    ...agreement.signatories,
+    ...agreement.groups.flatMap((id) => groups.get(id)?.members ?? []),
+  ];
+  const named = places.filter((place) => among([...taking, ...agreement.concerns], place));
+  if (named.length === places.length)
+    return places.length === 0 || places.some((place) => among(taking, place)) ? 'yes' : 'no';
+  const away = places.some((place) => among(agreement.absent, place));
+  const possible = agreement.unlisted !== undefined && !away && (named.length > 0 || places.length === 1);
+  return possible ? 'open' : 'no';
 }
 
 /** In force where it binds, being carried out where it does not. */
