@@ -13,11 +13,13 @@ import { meets } from './demand.ts';
 /** What somebody asks about: a control, a rule, or one reference of a framework. */
 export type Subject = Extract<End, { readonly kind: 'control' | 'rule' | 'reference' }>;
 
-/** A control whose evidence serves the subject: the subject itself, what the law names, or what a crosswalk maps. */
+/** A control whose evidence serves the subject: the subject itself, what the law names, or what crosswalks lead to. */
 export interface Support {
   readonly control: string;
-  readonly basis: 'itself' | 'asked' | 'mapped';
+  readonly basis: 'itself' | 'asked' | 'mapped' | 'through';
   readonly extent: Extent;
+  /** The concept in the middle, where control and subject meet only there. */
+  readonly via?: End;
 }
 
 export type Extent = 'wholly' | 'in-part';
@@ -92,13 +94,13 @@ export interface ReuseTables {
  * A control by itself, or a reference of a framework, sets no parameters, so that all of them are left over.
  */
 export function reuseOf(tables: ReuseTables, subject: Subject, moment: Moment): ReuseAnswer {
-  const supports = supportsOf(tables, subject);
-  const parameters = demandOf(tables.law.rules.get(nameOf(subject)))?.parameters ?? {};
-  const leading = supports.some(({ basis }) => basis !== 'mapped')
-    ? supports.filter(({ basis }) => basis !== 'mapped')
-    : supports;
-  const services = leading.flatMap(({ control }) => servicesOf(tables, control, parameters, moment, subject));
   const direct = neighboursOf(tables, subject);
+  const mapped = supportsOf(tables, subject);
+  const supports = mapped.length > 0 ? mapped : supportsThrough(tables, direct);
+  const parameters = demandOf(tables.law.rules.get(nameOf(subject)))?.parameters ?? {};
+  const asked = supports.filter(({ basis }) => basis === 'itself' || basis === 'asked');
+  const leading = asked.length > 0 ? asked : supports;
+  const services = leading.flatMap(({ control }) => servicesOf(tables, control, parameters, moment, subject));
   return {
     subject,
     supports,
@@ -147,6 +149,17 @@ function supportsOf({ law, crosswalks }: ReuseTables, subject: Subject): readonl
           found.set(from.id, { control: from.id, basis: 'mapped', extent: whole ? 'wholly' : 'in-part' });
       }
     }
+  }
+  return [...found.values()];
+}
+
+/** Controls that meet the subject only in a concept beside it: they serve it in part, at most. */
+function supportsThrough(tables: ReuseTables, direct: readonly Neighbour[]): readonly Support[] {
+  const found = new Map<string, Support>();
+  for (const via of direct.flatMap(({ ends }) => ends)) {
+    if (via.kind !== 'reference') continue;
+    for (const { control } of supportsOf(tables, via))
+      if (!found.has(control)) found.set(control, { control, basis: 'through', extent: 'in-part', via });
   }
   return [...found.values()];
 }
