@@ -10,7 +10,7 @@ import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
 import { loadAgreements } from './coordination.ts';
 import { lawOf } from './input.ts';
-import { paint, row } from './style.ts';
+import { row } from './style.ts';
 import { count } from './words.ts';
 
 export const command: Command = {
@@ -151,7 +151,7 @@ function printInFull(agreement: Agreement, { groups }: Agreements, io: Io): void
     if (words !== undefined && words !== '') io.out(row(io, [[`  ${label.padEnd(13)}`, 15]], words, ['dim']));
   };
   const { source, state } = agreement;
-  io.out(`${paint(io, 'bold', agreement.title)} · ${agreement.id}\n`);
+  io.out(row(io, [[`${agreement.id}  `, agreement.id.length + 2]], agreement.title, ['bold']));
   line('state', `${stateWords(agreement)}${state.note === undefined ? '' : `: ${state.note}`}`);
   line('force', `${agreement.force}${agreement.forceNote === undefined ? '' : `. ${agreement.forceNote}`}`);
   line('parties', agreement.parties.join(', '));

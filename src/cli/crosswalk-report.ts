@@ -73,7 +73,10 @@ export function crosswalkReport(
     ...optional('to', to),
     answers: answers.map((answer) => ({
       subject: endReport(desk, answer.subject),
-      supports: answer.supports,
+      supports: answer.supports.map(({ via, ...support }) => ({
+        ...support,
+        ...optional('via', via === undefined ? undefined : endReport(desk, via)),
+      })),
       services: answer.services.map((service) => serviceReport(desk, service)),
       neighbours: answer.neighbours.map((neighbour) => neighbourReport(desk, neighbour)),
       accepted: answer.accepted.map(({ agreement, acceptance }) => ({
@@ -205,11 +208,10 @@ export function crosswalkReportSchema(): JsonSchema {
   const extent = words(['wholly', 'in-part']);
   const recognition = words(RECOGNITIONS);
   const confidence = words(CONFIDENCES);
-  const support = closed({ control: text(), basis: words(['itself', 'asked', 'mapped']), extent }, [
-    'control',
-    'basis',
-    'extent',
-  ]);
+  const support = closed(
+    { control: text(), basis: words(['itself', 'asked', 'mapped', 'through']), extent, via: end },
+    ['control', 'basis', 'extent'],
+  );
   const service = closed(
     {
       control: text(),

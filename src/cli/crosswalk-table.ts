@@ -58,8 +58,13 @@ export function printRegister({ frameworks, crosswalks }: Desk, io: Io): void {
   }
   const rows = [...crosswalks.values()].reduce((sum, one) => sum + one.rows.length, 0);
   const published = [...crosswalks.values()].filter((one) => one.published !== 'analyst').length;
+  io.out('\n');
   io.out(
-    `\n${count(frameworks.size, 'framework')}, ${count(crosswalks.size, 'crosswalk')}, ${published} of them published by others, ${count(rows, 'row')}; - : known, no row here\n`,
+    row(
+      io,
+      [],
+      `${count(frameworks.size, 'framework')}, ${count(crosswalks.size, 'crosswalk')}, ${published} of them published by others, ${count(rows, 'row')}; a dash marks one that is known and of which no row is here`,
+    ),
   );
 }
 
@@ -78,7 +83,7 @@ export function printAnswer(desk: Desk, answer: ReuseAnswer, to: string | undefi
     io.out(`\n${paint(io, 'bold', 'Set beside it')} by published crosswalks, engineering reuse too\n`);
     for (const neighbour of neighbours) printNeighbour(desk, neighbour, io);
   }
-  if (to !== undefined) return;
+  if (to !== undefined && accepted.length === 0) return;
   io.out(`\n${paint(io, 'bold', 'Legal recognition')}: what one place accepts of another\n`);
   for (const { agreement, acceptance } of accepted) {
     const { by, of, what, cite, excludes, until, kind } = acceptance;
@@ -131,10 +136,12 @@ function describe({ loaded: { law }, frameworks }: Desk, end: End): string {
   }
 }
 
-function printSupport({ loaded: { law } }: Desk, { control, basis, extent }: Support, io: Io): void {
+function printSupport({ loaded: { law } }: Desk, { control, basis, extent, via }: Support, io: Io): void {
   const title = law.controls.get(control)?.title ?? '';
-  const how = { itself: 'evidence of', asked: 'asks for', mapped: `served ${EXTENTS[extent]} by` }[basis];
-  io.out(row(io, [[`  ${how} `, how.length + 3]], `${control} ${title}`));
+  const served = `served ${EXTENTS[extent]} by`;
+  const how = { itself: 'evidence of', asked: 'asks for', mapped: served, through: served }[basis];
+  const middle = via === undefined ? '' : `, by way of ${nameOf(via)}`;
+  io.out(row(io, [[`  ${how} `, how.length + 3]], `${control} ${title}${middle}`));
 }
 
 /** For a reference the duties behind each control are counted, not listed. */

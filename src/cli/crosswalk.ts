@@ -68,7 +68,7 @@ function run(args: Arguments, io: Io): ExitCode {
   const asked = subjectsOf(desk, name);
   const answers = asked.subjects
     .map((subject) => reuseOf(desk.tables, subject, moment))
-    .map((answer) => (wanted === undefined ? answer : narrowed(answer, wanted)));
+    .map((answer) => (wanted === undefined ? answer : narrowed(desk, answer, wanted)));
   if (json) io.out(`${JSON.stringify(crosswalkReport(desk, answers, moment, to), undefined, 2)}\n`);
   else if (asked.kind === 'one') for (const answer of answers) printAnswer(desk, answer, to, io);
   else printOverview(desk, name, answers, to, io);
@@ -125,24 +125,33 @@ function referenceOf(framework: Framework, written: string): Subject {
   ]);
 }
 
-/** A test of what lies in a framework, in an instrument, or in a place and what it contains. */
-function targetOf({ loaded: { law }, frameworks }: Desk, to: string): (end: End) => boolean {
-  if (frameworks.has(to)) return (end) => end.kind === 'reference' && end.framework === to;
+/** Where an answer should lie: in a framework, in an instrument, or in a place and what it contains. */
+interface Target {
+  readonly holds: (end: End) => boolean;
+  readonly place?: string;
+}
+
+function targetOf({ loaded: { law }, frameworks }: Desk, to: string): Target {
+  if (frameworks.has(to)) return { holds: (end) => end.kind === 'reference' && end.framework === to };
   if (law.rulebooks.has(to))
-    return (end) =>
-      end.kind === 'rule'
-        ? law.rules.get(end.id)?.rulebook === to
-        : end.kind === 'provision' && end.rulebook === to;
-  if (law.jurisdictions.byId.has(to))
-    return (end) => {
-      const place =
+    return {
+      holds: (end) =>
         end.kind === 'rule'
-          ? law.rulebooks.get(law.rules.get(end.id)?.rulebook ?? '')?.jurisdiction
-          : end.kind === 'provision'
-            ? end.place
-            : undefined;
-      return place !== undefined && law.jurisdictions.contains(to, place);
+          ? law.rules.get(end.id)?.rulebook === to
+          : end.kind === 'provision' && end.rulebook === to,
     };
+  if (law.jurisdictions.byId.has(to)) {
+    const placeOf = (end: End): string | undefined =>
+      end.kind === 'rule'
+        ? law.rulebooks.get(law.rules.get(end.id)?.rulebook ?? '')?.jurisdiction
+        : end.kind === 'provision'
+          ? end.place
+          : undefined;
+    return {
+      place: to,
+      holds: (end) => law.jurisdictions.contains(to, placeOf(end) ?? ''),
+    };
+  }
   throw new InputError([
     {
       code: 'unknown-name',
@@ -152,13 +161,16 @@ function targetOf({ loaded: { law }, frameworks }: Desk, to: string): (end: End)
   ]);
 }
 
-function narrowed(answer: ReuseAnswer, wanted: (end: End) => boolean): ReuseAnswer {
+function narrowed({ loaded: { law } }: Desk, answer: ReuseAnswer, { holds, place }: Target): ReuseAnswer {
   return {
     ...answer,
-    services: answer.services.filter(({ end }) => wanted(end)),
+    services: answer.services.filter(({ end }) => holds(end)),
     neighbours: answer.neighbours
-      .map((one) => ({ ...one, ends: one.ends.filter(wanted) }))
+      .map((one) => ({ ...one, ends: one.ends.filter(holds) }))
       .filter(({ ends }) => ends.length > 0),
-    accepted: [],
+    accepted: answer.accepted.filter(
+      ({ acceptance: { by, of } }) =>
+        place !== undefined && [...by, ...of].some((one) => law.jurisdictions.contains(one, place)),
+    ),
   };
 }
