@@ -22,7 +22,7 @@ export interface Support {
   readonly via?: End;
 }
 
-export type Extent = 'wholly' | 'in-part';
+type Extent = 'wholly' | 'in-part';
 
 /** A parameter that another duty asks for beyond what the subject asks. */
 export interface LeftOver {
@@ -47,7 +47,7 @@ export interface Service {
 }
 
 /** Whether a duty counts today. */
-export interface Timing {
+interface Timing {
   readonly kind: 'now' | 'later' | 'bill' | 'stayed';
   readonly from?: Day;
 }
@@ -66,7 +66,7 @@ export interface Neighbour {
 }
 
 /** An act by which one place accepts what was done under the law of another. */
-export interface Accepted {
+interface Accepted {
   readonly agreement: Agreement;
   readonly acceptance: Acceptance;
 }
@@ -246,7 +246,7 @@ function claimsOn(crosswalks: ReuseTables['crosswalks'], end: End, but: string):
 }
 
 /** How a rule stands on the day; undefined when it is over. */
-export function timingOf(rule: Rule, moment: Moment): Timing | undefined {
+function timingOf(rule: Rule, moment: Moment): Timing | undefined {
   const interval = intervalAt(rule, moment) ?? nextInterval(rule, moment);
   if (interval === undefined) return undefined;
   if (!takesEffect(interval.state)) return { kind: interval.state === 'bill' ? 'bill' : 'stayed' };

@@ -7,7 +7,7 @@ import { CONFIDENCES } from './rule.ts';
 
 export const MARKS = ['verified', 'recalled'] as const;
 /** `verified`: read in a source named here. `recalled`: known, and still to be checked at the address given. */
-export type Mark = (typeof MARKS)[number];
+type Mark = (typeof MARKS)[number];
 
 /** Where a statement about agreements, frameworks and crosswalks comes from, and how sure we are of it. */
 export interface Attestation {
@@ -38,7 +38,7 @@ export const STANDINGS = [
  * Where an agreement or a framework stands. `in-force` is said of what binds, `active` of what does not and is being
  * carried out; `not-in-force` is signed or adopted, `negotiated` is agreed but not signed.
  */
-export type Standing = (typeof STANDINGS)[number];
+type Standing = (typeof STANDINGS)[number];
 
 export interface State {
   readonly is: Standing;

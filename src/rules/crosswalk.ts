@@ -16,14 +16,14 @@ export type Style = (typeof STYLES)[number];
 
 export const PUBLISHERS = ['official', 'third-party', 'analyst'] as const;
 /** Who says so: the body behind one of the two sides, somebody else, or we. */
-export type PublisherKind = (typeof PUBLISHERS)[number];
+type PublisherKind = (typeof PUBLISHERS)[number];
 
 export const RECOGNITIONS = ['engineering-reuse', 'legal-recognition'] as const;
 /** Whether somebody must accept the evidence by law, or a team merely uses the same work twice. */
 export type Recognition = (typeof RECOGNITIONS)[number];
 
 export const COVERAGES = ['full', 'partial'] as const;
-export type Coverage = (typeof COVERAGES)[number];
+type Coverage = (typeof COVERAGES)[number];
 
 /** One side of a crosswalk. What is neither ours nor listed in `law/frameworks/` has only a name. */
 export type Side =

@@ -9,7 +9,7 @@ import type { Law, LawFile } from './law.ts';
 import { parseFolder } from './law-folder.ts';
 
 export const FRAMEWORK_KINDS = ['treaty', 'standard', 'voluntary'] as const;
-export type FrameworkKind = (typeof FRAMEWORK_KINDS)[number];
+type FrameworkKind = (typeof FRAMEWORK_KINDS)[number];
 
 /** One numbered part of a framework, in our own words: nothing of its text is copied. */
 export interface Reference {
