@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatSignerKey, formatVerifierKey, parseSignerKey, type SignerKey } from '../tlog/note-key.ts';
 import { LedgerError, quoted } from './errors.ts';
 import { createFilesStore, type FilesStoreOptions, openFilesStore } from './files/files-store.ts';
+import { openReadingStore } from './files/reading-store.ts';
 import { readKeyFile, writeKeyFile } from './key-file.ts';
-import { type Log, type LogOptions, openLog } from './log.ts';
+import { type Log, type LogOptions, type LogView, openLog, viewOf } from './log.ts';
 import { generateLogKey, logSigner, verifierKeyOf } from './node-signatures.ts';
 
 const KEY_FILE = 'log.key';
@@ -68,6 +69,18 @@ export async function openLogDirectory(
   return openLog({ ...options, origin, store, signers: [signer] });
 }
 
+/**
+ * Opens what a log in a directory has published, for reading, beside a process that may be appending to it.
+ * @throws {LedgerError} `not-found` · `damaged` · `truncated`
+ */
+export async function readLogDirectory(
+  directory: string,
+): Promise<LogView & { readonly close: () => Promise<void> }> {
+  const { origin } = describeLogDirectory(directory);
+  const store = await openReadingStore(directory);
+  return { ...(await viewOf(origin, store)), close: () => store.close() };
+}
+
 /** The signing key of a log in a directory. @throws {LedgerError} `key-invalid` */
 export function readLogKey(directory: string): SignerKey {
   return parseSignerKey(readKeyFile(join(directory, KEY_FILE)));
@@ -79,6 +92,14 @@ export function replaceLogKey(directory: string, key: SignerKey): void {
   writeKeyFile(join(directory, KEY_FILE), formatSignerKey(key));
   const keys = [...about.keys, formatVerifierKey(verifierKeyOf(key))];
   writeFileSync(join(directory, ABOUT_FILE), `${JSON.stringify({ ...about, keys }, null, 2)}\n`);
+}
+
+/** Brings the signing key and the description to the directory that a log was moved to. The key is then there only. */
+export function moveLogIdentity(from: string, to: string): void {
+  copyFileSync(join(from, ABOUT_FILE), join(to, ABOUT_FILE));
+  const key = readLogKey(from);
+  writeKeyFile(join(to, KEY_FILE), formatSignerKey(key));
+  rmSync(join(from, KEY_FILE));
 }
 
 function isDescription(value: unknown): value is LogDescription {

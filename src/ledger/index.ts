@@ -23,6 +23,7 @@ export {
   describeLogDirectory,
   type LogDescription,
   openLogDirectory,
+  readLogDirectory,
   readLogKey,
   replaceLogKey,
 } from './directory.ts';
@@ -60,7 +61,7 @@ export {
   replayErasures,
   type Submission,
 } from './ledger.ts';
-export { type Cosign, type Log, type LogOptions, openLog } from './log.ts';
+export { type Cosign, type Log, type LogOptions, type LogView, openLog } from './log.ts';
 export { moveLog } from './move.ts';
 export { nodeHasher } from './node-hash.ts';
 export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';

@@ -116,8 +116,11 @@ async function prepare(
   });
 }
 
-/** Steps of an erasure are the ledger's to record: an application that could would make readers believe in them. */
-function checkNotReserved(record: AuditRecord): void {
+/**
+ * Steps of an erasure are the ledger’s to record: an application that could would make readers believe in them.
+ * @throws {LedgerError} `record-invalid`
+ */
+export function checkNotReserved(record: AuditRecord): void {
   if (!String(record.event_name).startsWith('comity.erasure.')) return;
   throw new LedgerError(
     'record-invalid',

@@ -69,11 +69,30 @@ export interface Log {
   close(): Promise<void>;
 }
 
+/** What can be asked of a log without appending to it. */
+export type LogView = Pick<Log, 'origin' | 'store' | 'hasher' | 'published' | 'tree' | 'read' | 'entries'>;
+
 /** Opens a log on a store. The store is closed with the log. */
 export async function openLog(options: LogOptions): Promise<Log> {
   const log = new StoredLog(options);
   await log.start();
   return log;
+}
+
+/** What a store has published, without a right to append. */
+export async function viewOf(origin: string, store: LogStore): Promise<LogView> {
+  const hasher = nodeHasher();
+  const note = await store.published();
+  const published = note === undefined ? undefined : publishedHead(note, await store.head());
+  return {
+    origin,
+    store,
+    hasher,
+    published: () => published,
+    tree: (size) => new TiledTree((tile) => store.readTile(tile), size ?? published?.size ?? 0, hasher),
+    read: (index) => readEntry(store, index),
+    entries: (from, to) => readEntries(store, from, to),
+  };
 }
 
 class StoredLog implements Log {
@@ -146,22 +165,12 @@ class StoredLog implements Log {
     );
   }
 
-  async read(index: number): Promise<Uint8Array> {
-    const position = index % TILE_WIDTH;
-    const bundle = await this.store.readBundle(Math.floor(index / TILE_WIDTH), position + 1);
-    const entry = decodeBundle(bundle, position + 1)[position];
-    if (entry === undefined) throw new Error(`bundle of entry ${index} lost it`);
-    return entry;
+  read(index: number): Promise<Uint8Array> {
+    return readEntry(this.store, index);
   }
 
-  async *entries(from: number, to: number): AsyncIterable<readonly Uint8Array[]> {
-    for (let at = from; at < to; ) {
-      const index = Math.floor(at / TILE_WIDTH);
-      const width = Math.min(TILE_WIDTH, to - index * TILE_WIDTH);
-      const entries = decodeBundle(await this.store.readBundle(index, width), width);
-      yield entries.slice(at - index * TILE_WIDTH);
-      at = index * TILE_WIDTH + width;
-    }
+  entries(from: number, to: number): AsyncIterable<readonly Uint8Array[]> {
+    return readEntries(this.store, from, to);
   }
 
   async rotate(successor: NoteSigner, announcement: Uint8Array, key?: Uint8Array): Promise<SignedHead> {
@@ -274,6 +283,30 @@ class StoredLog implements Log {
     const witnessed = { ...head, note };
     // Should a replica have kept a newer head meanwhile, that one will be published with its own cosignatures.
     return (await this.store.swapHead(head, witnessed)) ? witnessed : head;
+  }
+}
+
+/** Bytes of one entry. @throws {LedgerError} `not-found` */
+export async function readEntry(store: LogStore, index: number): Promise<Uint8Array> {
+  const position = index % TILE_WIDTH;
+  const bundle = await store.readBundle(Math.floor(index / TILE_WIDTH), position + 1);
+  const entry = decodeBundle(bundle, position + 1)[position];
+  if (entry === undefined) throw new Error(`bundle of entry ${index} lost it`);
+  return entry;
+}
+
+/** Entries `from` up to, not including, `to`, in order, a bundle at a time. @throws {LedgerError} `not-found` */
+export async function* readEntries(
+  store: LogStore,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly Uint8Array[]> {
+  for (let at = from; at < to; ) {
+    const index = Math.floor(at / TILE_WIDTH);
+    const width = Math.min(TILE_WIDTH, to - index * TILE_WIDTH);
+    const entries = decodeBundle(await store.readBundle(index, width), width);
+    yield entries.slice(at - index * TILE_WIDTH);
+    at = index * TILE_WIDTH + width;
   }
 }
 

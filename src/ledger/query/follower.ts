@@ -1,5 +1,5 @@
 import { sameBytes } from '../../tlog/hash.ts';
-import type { Log } from '../log.ts';
+import type { LogView } from '../log.ts';
 import type { AuditRecord } from '../record.ts';
 import { recordValidator } from '../validate.ts';
 import type { RecordIndex } from './record-index.ts';
@@ -14,7 +14,7 @@ export interface Follower {
 }
 
 /** Only what a published head covers is indexed, so that everything that is found can be proved. */
-export function follow(log: Log, index: RecordIndex): Follower {
+export function follow(log: LogView, index: RecordIndex): Follower {
   const { parse } = recordValidator();
   let running: Promise<unknown> = Promise.resolve();
 
@@ -42,7 +42,7 @@ export function follow(log: Log, index: RecordIndex): Follower {
   };
 }
 
-async function isOfThisLog(log: Log, index: RecordIndex, total: number): Promise<boolean> {
+async function isOfThisLog(log: LogView, index: RecordIndex, total: number): Promise<boolean> {
   const position = index.position();
   if (position === 0) return true;
   const leaf = index.lastLeaf();

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { InputError, type ProblemCode } from '../facts/problem.ts';
+import { didYouMean } from '../facts/suggest.ts';
+import { LedgerError } from '../ledger/errors.ts';
+import { TlogError } from '../tlog/errors.ts';
+import { type Policy, parsePolicy } from '../tlog/policy.ts';
+import type { Arguments } from './command.ts';
+
+/** Runs something on a log or on evidence; what its user can mend comes out as an {@link InputError}. */
+export async function mendable<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof LedgerError || error instanceof TlogError) {
+      throw mistake(error.message, error.help, 'unreadable');
+    }
+    throw error;
+  }
+}
+
+/** A user's mistake on the command line. */
+export function mistake(message: string, help: string, code: ProblemCode = 'usage'): InputError {
+  return new InputError([{ code, message, help }]);
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(
+  args: Arguments,
+  name: string,
+  allowed: readonly T[],
+  fallback: T,
+): T {
+  const text = args.text(name);
+  if (text === undefined) return fallback;
+  const found = allowed.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw mistake(`\`--${name} ${text}\` is not known`, didYouMean(text, allowed));
+}
+
+/** A whole number from `least` on. */
+export function countOf(text: string, what: string, least = 0): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least) return value;
+  throw mistake(
+    `${what} \`${text}\` is not a whole number from ${least} on`,
+    'write digits only',
+    'bad-number',
+  );
+}
+
+/** An option that is a whole number. */
+export function countOption(args: Arguments, name: string, least = 0): number | undefined {
+  const text = args.text(name);
+  return text === undefined ? undefined : countOf(text, `\`--${name}\``, least);
+}
+
+/** The argument that says which. */
+export function required(value: string | undefined, question: string, help: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw mistake(question, help);
+}
+
+/** The bytes of a file that the user named. */
+export function fileBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw mistake(
+      `cannot read \`${path}\`${why}`,
+      'name a file that exists and that you may read',
+      'unreadable',
+    );
+  }
+}
+
+/** Policy files, joined by nothing: one file is one policy. */
+export function readPolicy(path: string): Promise<Policy> {
+  const bytes = fileBytes(path);
+  return mendable(() => parsePolicy(bytes));
+}

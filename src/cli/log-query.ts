@@ -1,0 +1,46 @@
+import { rfc3339 } from '../ledger/time.ts';
+import { decodeUtf8 } from '../tlog/text.ts';
+import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
+import { choice, countOption } from './ledger-input.ts';
+import { directoryOf, withView } from './log-places.ts';
+import { findRecords, queryOf } from './log-records.ts';
+import { row } from './style.ts';
+
+/** `comity log query`: records that meet all conditions, with the index by which each is proved. */
+export async function runLogQuery(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
+  const directory = directoryOf(rest, 'query');
+  const format = choice(args, 'format', ['table', 'json'], 'table');
+  const limit = countOption(args, 'limit', 1) ?? 100;
+  const after = countOption(args, 'after');
+  const query = { ...queryOf(args), ...(after === undefined ? {} : { after }) };
+  return withView(directory, args, async (log) => {
+    const rows = await findRecords(directory, log, query, limit, io);
+    if (format === 'json') {
+      const found = await Promise.all(
+        rows.map(async ({ index, time, ...more }) => {
+          const record: unknown = JSON.parse(decodeUtf8(await log.read(index)) ?? 'null');
+          return { index, time: rfc3339(time), ...more, record };
+        }),
+      );
+      io.out(`${JSON.stringify(found, undefined, 2)}\n`);
+      return EXIT.clean;
+    }
+    for (const { index, time, event, system, outcome } of rows) {
+      const what = `${event} ${system}${outcome === undefined ? '' : ` ${outcome}`}`;
+      io.out(
+        row(
+          io,
+          [
+            [String(index), 9],
+            [rfc3339(time), 26],
+          ],
+          what,
+          ['bold', 'dim'],
+        ),
+      );
+    }
+    const more = rows.length === limit ? `; more may follow: --after ${rows.at(-1)?.index ?? 0}` : '';
+    io.err(`${rows.length} records of ${log.published()?.size ?? 0} entries${more}\n`);
+    return EXIT.clean;
+  });
+}

@@ -1,0 +1,116 @@
+import { writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { didYouMean } from '../facts/suggest.ts';
+import { createLogDirectory } from '../ledger/directory.ts';
+import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
+import { choice, mendable, mistake } from './ledger-input.ts';
+import { runLogAppend } from './log-append.ts';
+import { runLogFsck } from './log-fsck.ts';
+import { runLogMove } from './log-move.ts';
+import { directoryOf } from './log-places.ts';
+import { runLogExport, runLogProve } from './log-prove.ts';
+import { runLogQuery } from './log-query.ts';
+import { RECORD_OPTIONS } from './log-records.ts';
+
+const VERBS: Readonly<
+  Record<string, (rest: readonly string[], args: Arguments, io: Io) => Promise<ExitCode>>
+> = {
+  init: runLogInit,
+  append: (rest, args, io) => runLogAppend(rest, args, io),
+  query: runLogQuery,
+  prove: runLogProve,
+  export: runLogExport,
+  fsck: runLogFsck,
+  move: runLogMove,
+};
+
+export const command: Command = {
+  name: 'log',
+  summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
+  usage: 'log init|append|query|prove|export|fsck|move <directory> [options]',
+  details: [
+    '  init    make a log: its key (keep it), its description, and a policy for those who verify',
+    '  append  one JSON value on each line of standard input; prints the index of each once it is durable',
+    '          (`comity.audit/1` records are checked; other JSON is kept as it is, in the clear and for good:',
+    '          no personal data in it)',
+    '  query   find records; every row carries the index by which it can be proved',
+    '  prove   <directory> <index>: the proof of one entry (C2SP tlog-proof)',
+    '  export  evidence that anybody verifies offline with `comity verify`',
+    '  fsck    recompute everything from the entries; names every fault',
+    '  move    <directory> <new directory>, or --database: the same tree and proofs in another place',
+    '',
+    'exit codes: 0 done · 1 fsck found a fault · 2 bad input',
+  ].join('\n'),
+  options: {
+    origin: {
+      type: 'string',
+      value: 'NAME',
+      help: 'init: name of the log, like an address without https://',
+    },
+    database: {
+      type: 'string',
+      value: 'URL',
+      help: 'entries are in this PostgreSQL database, not in the directory; `env` reads DATABASE_URL',
+    },
+    records: {
+      type: 'string',
+      multiple: true,
+      value: 'INDICES',
+      help: 'export: these entries, for example 3,7-9',
+    },
+    all: { type: 'boolean', help: 'export: every entry' },
+    ...RECORD_OPTIONS,
+    after: { type: 'string', value: 'INDEX', help: 'query: only records after this one' },
+    limit: { type: 'string', value: 'N', help: 'query, export: at most so many (query: default 100)' },
+    out: { type: 'string', value: 'FILE', help: 'export, prove: write here' },
+    older: {
+      type: 'string',
+      multiple: true,
+      value: 'FILES',
+      help: 'export: older checkpoints; the evidence proves that they were extended',
+    },
+    remember: {
+      type: 'string',
+      multiple: true,
+      value: 'FILES',
+      help: 'fsck: checkpoints that somebody else kept; a rewritten log is caught by them only',
+    },
+    format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
+  },
+  examples: [
+    'comity log init ledger --origin example.com/ledger',
+    'echo \'{"model":"m-3","answer":"no"}\' | comity log append ledger',
+    'comity log query ledger --market KR --from 2026-11-01',
+    'comity log export ledger --all --out evidence.zip',
+  ],
+  run,
+};
+
+async function run(args: Arguments, io: Io): Promise<ExitCode> {
+  const [verb = '', ...rest] = args.positionals;
+  const known = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (known !== undefined) return known(rest, args, io);
+  throw mistake(
+    verb === '' ? 'what shall be done with which log?' : `unknown verb \`log ${verb}\``,
+    didYouMean(verb, Object.keys(VERBS)),
+  );
+}
+
+async function runLogInit(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
+  const directory = directoryOf(rest, 'init');
+  const format = choice(args, 'format', ['table', 'json'], 'table');
+  const origin = args.text('origin') ?? `log.local/${basename(resolve(directory))}`;
+  const about = await mendable(() => createLogDirectory(directory, origin));
+  const policy = join(directory, 'log.policy');
+  writeFileSync(
+    policy,
+    `# Whose checkpoints to believe. Add witnesses, and a quorum of them.\nlog ${about.keys[0]}\nquorum none\n`,
+  );
+  if (format === 'json') io.out(`${JSON.stringify({ ...about, directory, policy }, undefined, 2)}\n`);
+  else io.out(`${about.keys[0]}\n`);
+  io.err(
+    `made log \`${origin}\`; \`${join(directory, 'log.key')}\` signs it: back it up, show it to nobody\n`,
+  );
+  io.err(`give the line above, or \`${policy}\`, to those who will verify\n`);
+  return EXIT.clean;
+}
