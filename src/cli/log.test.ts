@@ -5,6 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { startProducer } from '../ledger/producer.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { parseProof } from '../tlog/proof.ts';
+import { parseArguments } from './command.ts';
+import { command } from './log.ts';
 import { comity } from './testdata/run.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'comity-log-cli-'));
@@ -15,11 +17,11 @@ const producer = startProducer({
   retain: { class: 'art19', hold: false, min: 'P6M' },
   jur: ['KR'],
 });
-const decision = (verdict: 'allow' | 'deny', market: string) =>
+const decision = (verdict: 'allowed' | 'not-allowed', market: string) =>
   producer.record(
     'comity.policy.decision',
     {
-      'comity.policy.id': 'eu/ai-act',
+      'comity.policy.id': 'eu.ai-act',
       'comity.policy.version_hash': `sha256:${'0'.repeat(64)}`,
       'comity.policy.verdict': verdict,
       'comity.market': market,
@@ -33,7 +35,7 @@ const lines = (values: readonly unknown[]): string =>
 /** A log of five entries: three records and two values of other kinds. */
 let log = '';
 let work = '';
-const records = [decision('allow', 'KR'), decision('deny', 'BR'), decision('deny', 'KR')];
+const records = [decision('allowed', 'KR'), decision('not-allowed', 'BR'), decision('not-allowed', 'KR')];
 beforeAll(() => {
   work = folder();
   log = join(work, 'ledger');
@@ -92,7 +94,7 @@ describe('comity log append', () => {
     ],
     ['too many bytes', () => 'x'.repeat(70_000), 'more than 65535 bytes'],
   ])('refuses %s', (_what, change, message) => {
-    const input = lines([change(decision('allow', 'KR'))]);
+    const input = lines([change(decision('allowed', 'KR'))]);
     expect(comity(['log', 'append', log], { input })).toMatchObject({
       code: 2,
       err: expect.stringContaining(message),
@@ -117,25 +119,34 @@ describe('comity log query', () => {
       [0, 4],
     ],
     [
-      ['--outcome', 'deny'],
+      ['--outcome', 'not-allowed'],
       [2, 4],
     ],
-    [['--outcome', 'deny', '--market', 'KR'], [4]],
+    [['--outcome', 'not-allowed', '--market', 'KR'], [4]],
     [
       ['--system', 'cv-screener', '--limit', '2'],
       [0, 2],
     ],
     [['--after', '2'], [4]],
     [['--to', '2020-01-01'], []],
-  ])('finds records by %j', (conditions, found) => {
-    const { code, out } = comity(['log', 'query', log, ...conditions, '--format', 'json']);
-    expect(code).toBe(0);
-    expect(JSON.parse(out).map(({ index }: { index: number }) => index)).toEqual(found);
+  ])('finds records by %j', async (conditions, found) => {
+    const out: string[] = [];
+    const quiet = (): void => undefined;
+    const io = {
+      out: (text: string) => out.push(text),
+      err: quiet,
+      progress: quiet,
+      colour: false,
+      columns: 80,
+    };
+    const args = parseArguments(command, ['query', log, ...conditions, '--format', 'json']);
+    expect(await command.run(args, io)).toBe(0);
+    expect(JSON.parse(out.join('')).map(({ index }: { index: number }) => index)).toEqual(found);
   });
 
   test('prints a line for each record, and says how many', () => {
-    const { out, err } = comity(['log', 'query', log, '--outcome', 'deny']);
-    expect(out).toMatch(/^2 {8}\d{4}-.*comity\.policy\.decision[\s\S]*deny\n4 /);
+    const { out, err } = comity(['log', 'query', log, '--outcome', 'not-allowed']);
+    expect(out).toMatch(/^2 {8}\d{4}-.*comity\.policy\.decision[\s\S]*not-allowed\n4 /);
     expect(err).toContain('2 records of 5 entries');
   });
 
@@ -180,7 +191,7 @@ describe('comity log export and comity verify', () => {
   });
 
   test('choose entries by the conditions of a query', () => {
-    expect(verify(exported(['--outcome', 'deny'])).out).toContain('2 entries: 2, 4');
+    expect(verify(exported(['--outcome', 'not-allowed'])).out).toContain('2 entries: 2, 4');
   });
 
   test('find a changed byte, and say which entry', () => {
@@ -259,7 +270,8 @@ describe('comity log fsck', () => {
   test('names what was done to a log', () => {
     const directory = join(folder(), 'log');
     comity(['log', 'init', directory]);
-    comity(['log', 'append', directory], { input: '"a"\n"b"\n' });
+    comity(['log', 'append', directory], { input: '"b"\n' });
+    comity(['log', 'append', directory], { input: '"a"\n' });
     const kept = join(folder(), 'checkpoint');
     writeFileSync(kept, readFileSync(join(directory, 'checkpoint')));
     const segment = join(directory, 'segments', readdirSync(join(directory, 'segments'))[0] ?? '');
