@@ -4,8 +4,17 @@ import Ajv from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { parseDay } from '../facts/date.ts';
 import { parseSource, toPlain } from '../facts/source.ts';
+import { agreementsSchema } from '../rules/agreement-schema.ts';
+import { crosswalksSchema } from '../rules/crosswalk-schema.ts';
+import { frameworkSchema } from '../rules/framework-schema.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
-import { controlsSchema, factsSchema, jurisdictionsSchema, rulebookSchema } from '../rules/schema.ts';
+import {
+  conflictsSchema,
+  controlsSchema,
+  factsSchema,
+  jurisdictionsSchema,
+  rulebookSchema,
+} from '../rules/schema.ts';
 import { readCases, runCase } from './case.ts';
 import { lintLaw } from './lint.ts';
 import { casesSchema } from './schema.ts';
@@ -47,22 +56,19 @@ describe('the law of the world', () => {
 
   test('is valid under the schemas that editors use', () => {
     const ajv = new Ajv.default({ strict: false, allErrors: true });
-    const schemas = {
-      rulebook: ajv.compile(rulebookSchema(law)),
+    const rulebooks = ajv.compile(rulebookSchema(law));
+    const schemas: Readonly<Record<string, typeof rulebooks>> = {
+      'jurisdictions.yaml': ajv.compile(jurisdictionsSchema()),
       facts: ajv.compile(factsSchema(law)),
       controls: ajv.compile(controlsSchema()),
-      jurisdictions: ajv.compile(jurisdictionsSchema()),
+      conflicts: ajv.compile(conflictsSchema(law)),
+      agreements: ajv.compile(agreementsSchema(law)),
+      frameworks: ajv.compile(frameworkSchema(law)),
+      crosswalks: ajv.compile(crosswalksSchema(law)),
       cases: ajv.compile(casesSchema(law)),
     };
     const invalid = yaml('.').flatMap((file) => {
-      const folder = file.split('/')[0] ?? '';
-      const kind =
-        file === 'jurisdictions.yaml'
-          ? 'jurisdictions'
-          : folder === 'facts' || folder === 'controls' || folder === 'cases'
-            ? folder
-            : 'rulebook';
-      const validate = schemas[kind];
+      const validate = schemas[file.split('/')[0] ?? ''] ?? rulebooks;
       return validate(toPlain(parse(file)))
         ? []
         : [`${file}: ${JSON.stringify(validate.errors?.slice(0, 2))}`];

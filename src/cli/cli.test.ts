@@ -15,28 +15,40 @@ const manifest = (text: string): string => {
   writeFileSync(file, text);
   return file;
 };
-const schemas = allSchemas(loadLaw().law);
+const { law } = loadLaw();
+const schemas = allSchemas(law);
 const valid = (schema: object, data: unknown): unknown => {
-  const validate = new Ajv.default({ strict: false }).compile(schema);
+  const validate = new Ajv.default({ strict: false, validateFormats: false }).compile(schema);
   return validate(data) ? [] : validate.errors;
 };
+
+const VERBS = [
+  'check',
+  'explain',
+  'where',
+  'plan',
+  'whatif',
+  'next',
+  'diff',
+  'agreements',
+  'crosswalk',
+  'init',
+  'law',
+];
 
 describe('the command', () => {
   test('explains itself', () => {
     const { code, out } = comity(['--help']);
     expect(code).toBe(0);
-    for (const verb of ['check', 'explain', 'where', 'init', 'law']) expect(out).toContain(verb);
+    for (const verb of VERBS) expect(out).toContain(verb);
   });
 
-  test.each(['check', 'explain', 'where', 'init', 'law'])(
-    '`%s --help` shows usage, options and an example in 80 columns',
-    (verb) => {
-      const { code, out } = comity([verb, '--help']);
-      expect(code).toBe(0);
-      expect(out).toMatch(/usage: comity/);
-      expect(out).toMatch(/examples?:\n {2}comity/);
-    },
-  );
+  test.each(VERBS)('`%s --help` shows usage, options and an example in 80 columns', (verb) => {
+    const { code, out } = comity([verb, '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/usage: comity/);
+    expect(out).toMatch(/examples?:\n {2}comity/);
+  });
 
   test('says its version', () => {
     expect(comity(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -67,6 +79,16 @@ describe('comity where', () => {
       expect(out).toContain(name);
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     expect(out).not.toContain('\u001b');
+  });
+
+  test('asks every market that is encoded', () => {
+    const { out: all } = comity(['where', 'examples/support-chatbot', '--market', 'all', '--format', 'json']);
+    const { features } = JSON.parse(all) as {
+      readonly features: readonly [{ readonly markets: readonly { readonly market: string }[] }];
+    };
+    expect(features[0].markets.map(({ market }) => market)).toEqual(
+      [...new Set([...law.rulebooks.values()].map(({ jurisdiction }) => jurisdiction))].sort(),
+    );
   });
 
   test('names the ruleset and the day', () => {

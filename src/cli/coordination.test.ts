@@ -1,17 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Ajv from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../facts/problem.ts';
-import type { JsonSchema } from '../facts/schema.ts';
-import { parseSource, toPlain } from '../facts/source.ts';
-import { agreementsSchema } from '../rules/agreement-schema.ts';
 import type { Crosswalk, End } from '../rules/crosswalk.ts';
 import { nameOf } from '../rules/crosswalk.ts';
-import { crosswalksSchema } from '../rules/crosswalk-schema.ts';
-import { frameworkSchema } from '../rules/framework-schema.ts';
-import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
+import { loadLaw } from '../rules/load.ts';
 import { loadCoordination } from './coordination.ts';
 
 const loaded = loadLaw();
@@ -137,22 +131,6 @@ describe('the agreements', () => {
 });
 
 describe('the files', () => {
-  const folders: readonly (readonly [string, JsonSchema])[] = [
-    ['agreements', agreementsSchema(law)],
-    ['crosswalks', crosswalksSchema(law)],
-    ['frameworks', frameworkSchema(law)],
-  ];
-  test.each(folders)('of law/%s fit the schema that editors complete from', (folder, schema) => {
-    const validate = new Ajv.default({ strict: false, allErrors: true }).compile(schema);
-    const names = readdirSync(join(BUNDLED_LAW, folder)).filter((name) => name.endsWith('.yaml'));
-    const wrong = names.flatMap((name) => {
-      const path = join(BUNDLED_LAW, folder, name);
-      return validate(toPlain(parseSource(readFileSync(path, 'utf8'), name))) ? [] : [name, validate.errors];
-    });
-    expect(names.length).toBeGreaterThan(0);
-    expect(wrong).toEqual([]);
-  });
-
   test('of three folders are read with all their mistakes at once', () => {
     const directory = mkdtempSync(join(tmpdir(), 'comity-'));
     for (const [folder, text] of [

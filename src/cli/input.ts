@@ -11,6 +11,7 @@ import { readManifest } from '../facts/manifest.ts';
 import type { Problem } from '../facts/problem.ts';
 import { InputError, throwIfAny } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
+import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import type { Moment } from '../rules/time.ts';
@@ -23,7 +24,7 @@ export const QUESTION_OPTIONS: Readonly<Record<string, Option>> = {
     multiple: true,
     short: 'm',
     value: 'CODES',
-    help: 'only these markets, for example EU,KR (default: all in the manifest)',
+    help: 'only these markets, for example EU,KR, or `all` that are encoded (default: those in the manifest)',
   },
   'as-of': { type: 'string', value: 'DATE', help: 'the day the question is asked for (default: today)' },
   'known-at': {
@@ -163,8 +164,14 @@ export function lawOf(args: Arguments): LoadedLaw {
   return loadLaw(args.text('law') ?? BUNDLED_LAW);
 }
 
+/** Places with rulebooks of their own, in the order of their codes. */
+function encodedMarkets(law: Law): readonly string[] {
+  return [...new Set([...law.rulebooks.values()].map(({ jurisdiction }) => jurisdiction))].sort();
+}
+
 function marketsOf(args: Arguments, { law }: LoadedLaw): readonly string[] | undefined {
   const asked = args.texts('market');
+  if (asked.includes('all')) return encodedMarkets(law);
   const known = [...law.jurisdictions.byId.keys()];
   throwIfAny(
     asked

@@ -31,6 +31,14 @@ const COMMANDS: Readonly<
     summary: 'what a change of the manifests does to outcomes and duties',
     load: () => import('./diff.ts'),
   },
+  agreements: {
+    summary: 'how countries coordinate on AI, and what that changes for a team',
+    load: () => import('./agreements.ts'),
+  },
+  crosswalk: {
+    summary: 'which other duties the same evidence serves, and what is left over',
+    load: () => import('./crosswalk.ts'),
+  },
   init: {
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),
@@ -39,7 +47,7 @@ const COMMANDS: Readonly<
 };
 
 function overview(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
   return [
     'comity: what the law of the world asks of an AI feature, with proof. Not legal advice.\n',
     'usage: comity <command> [options]\n',

@@ -3,9 +3,20 @@ import { casesSchema } from '../assess/schema.ts';
 import { RUNGS } from '../facts/control.ts';
 import type { JsonSchema } from '../facts/schema.ts';
 import { closed, listOf, manifestSchema, text, words } from '../facts/schema.ts';
+import { agreementsSchema } from '../rules/agreement-schema.ts';
+import { crosswalksSchema } from '../rules/crosswalk-schema.ts';
+import { frameworkSchema } from '../rules/framework-schema.ts';
 import type { Law } from '../rules/law.ts';
 import { CONFIDENCES, DEPTHS, KINDS, REVIEWS, STATES } from '../rules/rule.ts';
-import { controlsSchema, factsSchema, jurisdictionsSchema, rulebookSchema } from '../rules/schema.ts';
+import {
+  conflictsSchema,
+  controlsSchema,
+  factsSchema,
+  jurisdictionsSchema,
+  rulebookSchema,
+} from '../rules/schema.ts';
+import { agreementsReportSchema } from './agreements-report.ts';
+import { crosswalkReportSchema } from './crosswalk-report.ts';
 import { answerSchemas } from './schemas-answers.ts';
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
@@ -227,7 +238,13 @@ export function allSchemas(law: Law): Readonly<Record<string, JsonSchema>> {
     controls: controlsSchema(),
     jurisdictions: jurisdictionsSchema(),
     rulebook: rulebookSchema(law),
+    conflicts: conflictsSchema(law),
     cases: casesSchema(law),
+    agreements: agreementsSchema(law),
+    framework: frameworkSchema(law),
+    crosswalks: crosswalksSchema(law),
+    'agreements-report': agreementsReportSchema(),
+    'crosswalk-report': crosswalkReportSchema(),
     check: checkSchema(),
     explain: explainSchema(),
     'law-list': lawListSchema(),

@@ -16,7 +16,11 @@ export const command: Command = {
     ...QUESTION_OPTIONS,
     format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
   },
-  examples: ['comity where examples', 'comity where comity.yaml --market EU,KR --as-of 2027-12-02'],
+  examples: [
+    'comity where examples',
+    'comity where comity.yaml --market all',
+    'comity where comity.yaml --market EU,KR --as-of 2027-12-02',
+  ],
   run,
 };
 

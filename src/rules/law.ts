@@ -36,18 +36,16 @@ export interface Law {
   readonly dependents: ReadonlyMap<string, readonly Rule[]>;
 }
 
-/** Folders of `law/` that hold something else than rulebooks. */
-const OTHER_FOLDERS = [
-  'facts',
-  'controls',
-  'cases',
-  'agreements',
-  'frameworks',
-  'crosswalks',
-  'transfers',
-  'notices',
-  'conflicts',
-];
+/** Folders that lie beside the law and are read only when asked for: no verdict depends on them. */
+const BESIDE = new Set(['cases', 'agreements', 'frameworks', 'crosswalks', 'conflicts']);
+
+/** Folders of the law that hold something else than rulebooks. */
+const WITHOUT_RULEBOOKS = new Set(['facts', 'controls']);
+
+/** Whether a file, by its path relative to `law/`, is part of what verdicts depend on. */
+export function isLaw(path: string): boolean {
+  return path.endsWith('.yaml') && !BESIDE.has(path.split('/', 1)[0] ?? '');
+}
 
 /**
  * Builds the law from its files.
@@ -59,7 +57,7 @@ export function readLaw(files: readonly LawFile[], prefix = 'law/'): Law {
   const problems: Problem[] = [];
   const sources = new Map<string, SourceNode>();
   for (const file of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
-    if (!file.path.endsWith('.yaml') || file.path.startsWith('cases/')) continue;
+    if (!isLaw(file.path)) continue;
     const parsed = attempt(problems, () => parseSource(file.text, prefix + file.path));
     if (parsed !== undefined) sources.set(file.path, parsed);
   }
@@ -106,7 +104,7 @@ function readRulebooks(
   const instruments = new Map<string, { header?: SourceNode; readonly parts: SourceNode[] }>();
   for (const [path, node] of sources) {
     const [folder = '', ...rest] = path.slice(0, -'.yaml'.length).split('/');
-    if (rest.length === 0 || OTHER_FOLDERS.includes(folder)) continue;
+    if (rest.length === 0 || WITHOUT_RULEBOOKS.has(folder)) continue;
     const id = `${folder}/${rest[0]}`;
     const instrument = instruments.get(id) ?? { parts: [] };
     instruments.set(id, instrument);

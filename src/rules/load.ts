@@ -9,7 +9,7 @@ import { jurisdictionsOf } from '../facts/jurisdictions.ts';
 import { InputError } from '../facts/problem.ts';
 import { canonicalLaw } from './digest.ts';
 import type { Law, LawFile } from './law.ts';
-import { indexRules, readLaw } from './law.ts';
+import { indexRules, isLaw, readLaw } from './law.ts';
 
 /** A body of law with the digest that names it. */
 export interface LoadedLaw {
@@ -23,15 +23,20 @@ export interface LoadedLaw {
 export const BUNDLED_LAW = fileURLToPath(new URL('../../law', import.meta.url));
 
 /**
- * Reads all YAML files under a directory, sorted by path.
+ * Reads the YAML files under a directory, sorted by path.
  *
+ * @param wanted which ones, by their path relative to the directory; all by default.
  * @throws InputError when the directory cannot be read.
  */
-export function readLawFiles(directory: string): readonly LawFile[] {
+export function readLawFiles(
+  directory: string,
+  wanted: (path: string) => boolean = () => true,
+): readonly LawFile[] {
   try {
     return readdirSync(directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.yaml'))
       .map((entry) => relative(directory, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+      .filter(wanted)
       .sort()
       .map((path) => ({ path, text: readFileSync(join(directory, path), 'utf8') }));
   } catch (error) {
@@ -52,7 +57,7 @@ export function readLawFiles(directory: string): readonly LawFile[] {
  * @throws InputError with every mistake in every file.
  */
 export function loadLaw(directory: string = BUNDLED_LAW): LoadedLaw {
-  const files = readLawFiles(directory).filter(({ path }) => !path.startsWith('cases/'));
+  const files = readLawFiles(directory, isLaw);
   const cacheFile =
     process.env.COMITY_CACHE === 'off' ? undefined : join(cacheDirectory(), `${cacheKey(files)}.law`);
   const cached = cacheFile === undefined ? undefined : readCache(cacheFile);

@@ -2,6 +2,7 @@ import type { JsonSchema } from '../facts/schema.ts';
 import { closed, factSchema, listOf, parameterProperties, text, words } from '../facts/schema.ts';
 import type { Fact } from '../facts/vocabulary.ts';
 import type { Law } from './law.ts';
+import { CONFLICT_KINDS } from './opposition.ts';
 import { CONFIDENCES, DEPTHS, KINDS, REVIEWS, STATES } from './rule.ts';
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
@@ -220,6 +221,35 @@ export function controlsSchema(): JsonSchema {
     $id: 'urn:comity:schema:controls:1',
     title: 'Comity controls',
     ...closed({ family: text(), title: text(), controls: listOf(control) }, ['family', 'title', 'controls']),
+  };
+}
+
+/** The schema of the files of `law/conflicts/`. */
+export function conflictsSchema(law: Law): JsonSchema {
+  const control = words(law.controls.keys());
+  const side = closed({ control, sets: listOf(text()), with: { type: 'object' } }, ['control']);
+  const resolution = closed({ id: text(), title: text(), how: text(), controls: listOf(control) }, [
+    'id',
+    'title',
+    'how',
+  ]);
+  const opposition = closed(
+    {
+      id: text(),
+      title: text(),
+      kind: words(CONFLICT_KINDS),
+      why: text(),
+      left: side,
+      right: side,
+      resolutions: listOf(resolution),
+    },
+    ['id', 'title', 'kind', 'why', 'left', 'right'],
+  );
+  return {
+    $schema: DRAFT,
+    $id: 'urn:comity:schema:conflicts:1',
+    title: 'Comity conflicts',
+    ...closed({ oppositions: listOf(opposition) }, ['oppositions']),
   };
 }
 

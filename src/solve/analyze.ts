@@ -1,4 +1,5 @@
 import { mentions } from '../facts/condition.ts';
+import type { Day } from '../facts/date.ts';
 import type { Statement } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
 import { Interpreter } from '../rules/interpreter.ts';
@@ -49,7 +50,7 @@ export interface AnalysisOptions {
 }
 
 /** The first day, from the day asked for on, on which a rule takes effect. */
-function firstDay(rule: Rule, moment: Moment): string | undefined {
+function firstDay(rule: Rule, moment: Moment): Day | undefined {
   const now = intervalAt(rule, moment);
   if (now !== undefined && takesEffect(now.state)) return moment.asOf;
   return schedule(rule, moment.knownAt)
