@@ -12,7 +12,8 @@ export type Condition =
   | { readonly kind: 'any'; readonly of: readonly Condition[] }
   | { readonly kind: 'not'; readonly of: Condition }
   | { readonly kind: 'at-least'; readonly n: number; readonly of: readonly Condition[] }
-  | { readonly kind: 'fact'; readonly fact: string; readonly test: FactTest }
+  /** `place`: where a fact computed from places is asked for, if not for the market itself. */
+  | { readonly kind: 'fact'; readonly fact: string; readonly test: FactTest; readonly place?: string }
   /** What rules conclude (`define`, `classify`) tested like a fact. */
   | { readonly kind: 'derived'; readonly name: string; readonly is: boolean };
 
@@ -22,12 +23,16 @@ export type OnDerived = (name: string, at: Position) => void;
 /**
  * Reads a condition. A name that is no fact of the vocabulary is a concluded fact when `onDerived` is given
  * (rules), and an error otherwise (constraints of the vocabulary).
+ *
+ * @param place whose law asks: facts computed from places ("established here") are meant for it, also where it
+ *   contains the market. By default the market.
  */
 export function readCondition(
   reader: Reader,
   node: SourceNode,
   facts: ReadonlyMap<string, Fact>,
   onDerived?: OnDerived,
+  place?: string,
 ): Condition | undefined {
   if (node.kind !== 'map')
     return reader.report('wrong-type', 'a condition must be a map such as `{fact: test}`', node.at);
@@ -45,7 +50,7 @@ export function readCondition(
     const items = reader.list(list, `\`${entry.key}\``);
     if (list.kind === 'list' && items.length === 0)
       return reader.report('missing', `\`${entry.key}\` has no conditions`, list.at);
-    const read = items.map((item) => readCondition(reader, item, facts, onDerived));
+    const read = items.map((item) => readCondition(reader, item, facts, onDerived, place));
     return read.every((child) => child !== undefined) && read.length > 0 ? read : undefined;
   };
   switch (entry.key) {
@@ -55,7 +60,7 @@ export function readCondition(
       return of && { kind: entry.key, of };
     }
     case 'not': {
-      const of = readCondition(reader, entry.value, facts, onDerived);
+      const of = readCondition(reader, entry.value, facts, onDerived, place);
       return of && { kind: 'not', of };
     }
     case 'at_least': {
@@ -69,7 +74,7 @@ export function readCondition(
       return { kind: 'at-least', n, of };
     }
     default:
-      return readLeaf(reader, entry.key, entry.keyAt, entry.value, facts, onDerived);
+      return readLeaf(reader, entry.key, entry.keyAt, entry.value, facts, onDerived, place);
   }
 }
 
@@ -80,11 +85,13 @@ function readLeaf(
   value: SourceNode,
   facts: ReadonlyMap<string, Fact>,
   onDerived?: OnDerived,
+  place?: string,
 ): Condition | undefined {
   const fact = facts.get(name);
   if (fact !== undefined) {
     const test = readTest(reader, value, fact);
-    return test && { kind: 'fact', fact: name, test };
+    const placed = place !== undefined && fact.derive !== undefined ? { place } : {};
+    return test && { kind: 'fact', fact: name, test, ...placed };
   }
   if (onDerived === undefined || !name.includes('.')) {
     return reader.report('unknown-fact', `unknown fact \`${name}\``, at, didYouMean(name, [...facts.keys()]));

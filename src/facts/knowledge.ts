@@ -16,8 +16,9 @@ export type Origin =
 
 /** What is known about one system in one market, with its origin. Immutable. */
 export interface Knowledge {
-  domain(fact: string): Domain;
-  origin(fact: string): Origin;
+  /** @param place one that contains the market; facts computed from places are then meant for it. */
+  domain(fact: string, place?: string): Domain;
+  origin(fact: string, place?: string): Origin;
 }
 
 /** A stated fact with the place of its statement. */
@@ -62,14 +63,58 @@ export function gather(
     if (fact.derive !== undefined) compute(fact, jurisdictions, market, entries, problems);
   }
   propagate(vocabulary, entries, problems);
-  return { knowledge: freeze(vocabulary, entries), problems };
+  return {
+    knowledge: freeze(vocabulary, entries, around(vocabulary, jurisdictions, market, entries)),
+    problems,
+  };
 }
 
-function freeze(vocabulary: Vocabulary, entries: ReadonlyMap<string, Entry>): Knowledge {
+/**
+ * Facts computed from places, for the places that contain the market: who is established in another member state is
+ * established in the union. What is stated for the market itself holds for them too.
+ */
+function around(
+  vocabulary: Vocabulary,
+  jurisdictions: Jurisdictions,
+  market: string,
+  entries: ReadonlyMap<string, Entry>,
+): ReadonlyMap<string, ReadonlyMap<string, Entry>> {
+  const computed = [...vocabulary.facts.values()].filter(({ id, derive }) => {
+    const origin = entries.get(id)?.origin.kind;
+    return derive !== undefined && (origin === undefined || origin === 'computed');
+  });
+  return new Map(
+    jurisdictions
+      .chain(market)
+      .filter((place) => place !== market)
+      .map((place) => {
+        const own = new Map([...entries].filter(([id]) => computed.every((fact) => fact.id !== id)));
+        for (const fact of computed) compute(fact, jurisdictions, place, own, []);
+        return [
+          place,
+          new Map(
+            computed.map((fact) => [
+              fact.id,
+              own.get(fact.id) ?? { domain: fullDomain(fact), origin: NOTHING },
+            ]),
+          ),
+        ];
+      }),
+  );
+}
+
+function freeze(
+  vocabulary: Vocabulary,
+  entries: ReadonlyMap<string, Entry>,
+  places: ReadonlyMap<string, ReadonlyMap<string, Entry>>,
+): Knowledge {
   const open = new Map<string, Domain>();
   return {
-    domain: (id) => {
-      const known = entries.get(id)?.domain ?? open.get(id);
+    domain: (id, place) => {
+      const known =
+        (place === undefined ? undefined : places.get(place)?.get(id))?.domain ??
+        entries.get(id)?.domain ??
+        open.get(id);
       if (known !== undefined) return known;
       const fact = vocabulary.facts.get(id);
       if (fact === undefined) throw new RangeError(`no fact \`${id}\` in the vocabulary`);
@@ -77,7 +122,10 @@ function freeze(vocabulary: Vocabulary, entries: ReadonlyMap<string, Entry>): Kn
       open.set(id, domain);
       return domain;
     },
-    origin: (id) => entries.get(id)?.origin ?? NOTHING,
+    origin: (id, place) =>
+      (place === undefined ? undefined : places.get(place)?.get(id))?.origin ??
+      entries.get(id)?.origin ??
+      NOTHING,
   };
 }
 

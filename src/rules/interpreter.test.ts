@@ -90,6 +90,26 @@ describe('time', () => {
   });
 });
 
+describe('places', () => {
+  const abroad = (folder: string): string =>
+    `rules: [{id: abroad, cite: § 1, effective: [{from: 2025-01-01}], when: {market.here: false}, prohibit: ${folder}}]`;
+  const of = smallLaw({ 'aa/act': abroad('aa'), 'aa-x/act': abroad('aa-x'), 'uu/act': abroad('uu') });
+
+  test.each([
+    ['the law of a union asks whether it is in the union', 'BB', ['BB'], 'uu/act:abroad', 'false'],
+    ['from outside the union', 'BB', ['AA'], 'uu/act:abroad', 'true'],
+    ['the law of a part asks whether it is in that part', 'AA-X', ['AA'], 'aa-x/act:abroad', 'unknown'],
+    ['the law of the whole, in the same market', 'AA-X', ['AA'], 'aa/act:abroad', 'false'],
+    ['established in another part only', 'AA-X', ['BB'], 'aa/act:abroad', 'true'],
+    ['where nothing is stated', 'BB', undefined, 'uu/act:abroad', 'unknown'],
+  ] as const)('%s', (_what, market, places, id, expected) => {
+    const told = interpret(of, places === undefined ? {} : { 't.places': places }, '2026-11-25', market);
+    const rule = of.rules.get(id);
+    expect(rule && told.holds(rule)).toBe(expected);
+    if (rule !== undefined) expect(prove(told, rule).truth).toBe(expected);
+  });
+});
+
 describe('doubt', () => {
   test('a point on which the law is unsettled never counts as more than unknown', () => {
     const interpreter = interpret(law, { 't.uses': ['one'] });

@@ -77,7 +77,9 @@ export class Interpreter {
         const { law, knowledge } = this.situation;
         const fact = law.vocabulary.facts.get(condition.fact);
         // INVARIANT: the loader refuses conditions on facts outside the vocabulary.
-        return fact === undefined ? 'unknown' : test(fact, knowledge.domain(fact.id), condition.test);
+        return fact === undefined
+          ? 'unknown'
+          : test(fact, knowledge.domain(fact.id, condition.place), condition.test);
       }
     }
   }

@@ -158,7 +158,7 @@ export function reason(interpreter: Interpreter, condition: Condition): Reason {
     case 'fact': {
       const { law, knowledge } = interpreter.situation;
       const fact = law.vocabulary.facts.get(condition.fact);
-      const domain = knowledge.domain(condition.fact);
+      const domain = knowledge.domain(condition.fact, condition.place);
       const value = fact === undefined ? truth(false) : test(fact, domain, condition.test);
       return {
         kind: 'fact',
@@ -166,7 +166,7 @@ export function reason(interpreter: Interpreter, condition: Condition): Reason {
         fact: condition.fact,
         test: condition.test,
         domain,
-        origin: knowledge.origin(condition.fact),
+        origin: knowledge.origin(condition.fact, condition.place),
       };
     }
     case 'derived':

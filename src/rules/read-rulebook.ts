@@ -100,7 +100,7 @@ export function readRulebook(
       map.at,
     );
   const scope = readScope(reader, map, names);
-  const roles = readRoles(reader, reader.entry(map, 'roles')?.value, names);
+  const roles = readRoles(reader, reader.entry(map, 'roles')?.value, names, jurisdiction);
   const penalties = reader
     .list(reader.entry(map, 'penalties')?.value, '`penalties`')
     .flatMap((node) => readPenalty(reader, node) ?? []);
@@ -123,6 +123,7 @@ export function readRulebook(
   }
   const defaults = {
     rulebook: id,
+    place: jurisdiction,
     namespace,
     recorded,
     state: status.state,
@@ -193,7 +194,12 @@ function readSource(reader: Reader, node: SourceNode, base: Source | undefined):
   return reader.report('missing', '`source` needs `url`, `confidence` and `seen`', map.at);
 }
 
-function readRoles(reader: Reader, node: SourceNode | undefined, names: Names): ReadonlyMap<string, Role> {
+function readRoles(
+  reader: Reader,
+  node: SourceNode | undefined,
+  names: Names,
+  place?: string,
+): ReadonlyMap<string, Role> {
   const roles = new Map<string, Role>();
   if (node === undefined) return roles;
   if (node.kind !== 'map') {
@@ -204,7 +210,7 @@ function readRoles(reader: Reader, node: SourceNode | undefined, names: Names): 
     const map = reader.map(value, `role \`${key}\``, ['title', 'when']);
     const title = map && reader.text(reader.need(map, 'title', 'a role'), '`title`');
     const whenNode = map && reader.need(map, 'when', 'a role');
-    const when = whenNode && readCondition(reader, whenNode, names.facts, names.onDerived);
+    const when = whenNode && readCondition(reader, whenNode, names.facts, names.onDerived, place);
     if (title && when) roles.set(key, { title, when });
   }
   return roles;
@@ -244,6 +250,7 @@ function readPenalty(reader: Reader, node: SourceNode): Penalty | undefined {
 
 interface Defaults {
   readonly rulebook: string;
+  readonly place: string;
   readonly namespace: string;
   readonly recorded: Day;
   readonly state: State;
@@ -262,7 +269,7 @@ function readRule(reader: Reader, node: SourceNode, defaults: Defaults, names: N
     reader.report('syntax', `rule id \`${id}\` may have only a-z, 0-9, \`-\` and \`.\``, map.at);
   const effect = readEffect(reader, map, defaults, names);
   const whenNode = reader.entry(map, 'when')?.value;
-  const when = whenNode && readCondition(reader, whenNode, names.facts, names.onDerived);
+  const when = whenNode && readCondition(reader, whenNode, names.facts, names.onDerived, defaults.place);
   const state = reader.oneOf(reader.entry(map, 'state')?.value, 'state', STATES) ?? defaults.state;
   const effective = readIntervals(reader, map, state, defaults.recorded);
   const sourceNode = reader.entry(map, 'source')?.value;
