@@ -7,11 +7,12 @@ import type { Log } from '../ledger/log.ts';
 import { RECORD_VERSION } from '../ledger/record.ts';
 import { uuidBytes } from '../ledger/uuidv7.ts';
 import { type RecordValidator, recordValidator } from '../ledger/validate.ts';
+import type { WitnessProblem } from '../ledger/witness/gather.ts';
 import { encodeBase64 } from '../tlog/base64.ts';
 import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
 import { choice } from './ledger-input.ts';
-import { directoryOf, withLog } from './log-places.ts';
+import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
 
 /** An entry on its way into the log. */
 interface Entry {
@@ -31,7 +32,8 @@ export async function runLogAppend(
 ): Promise<ExitCode> {
   const directory = directoryOf(rest, 'append');
   const json = choice(args, 'format', ['table', 'json'], 'table') === 'json';
-  return withLog(directory, args, {}, async (log) => {
+  const onWitness = (problem: WitnessProblem): void => io.err(`${witnessProblemText(problem)}\n`);
+  return withLog(directory, args, { onWitness }, async (log) => {
     const counts = { entries: 0, duplicates: 0 };
     const print = (appended: readonly Appended[]): void => {
       counts.entries += appended.length;

@@ -1,12 +1,17 @@
 import { describeLogDirectory, readLogDirectory, readLogKey } from '../ledger/directory.ts';
 import { openFilesStore } from '../ledger/files/files-store.ts';
 import { type Log, type LogOptions, type LogView, openLog, viewOf } from '../ledger/log.ts';
-import { logSigner } from '../ledger/node-signatures.ts';
+import { logSigner, verifierKeyOf } from '../ledger/node-signatures.ts';
 import { connect } from '../ledger/postgres/connection.ts';
 import { openPostgresStore } from '../ledger/postgres/postgres-store.ts';
+import { parseQuorum, quorumPolicy } from '../ledger/quorum.ts';
 import type { LogStore } from '../ledger/store.ts';
+import { gatherCosignatures, type WitnessProblem } from '../ledger/witness/gather.ts';
+import type { VerifierKey } from '../tlog/note-key.ts';
+import type { Policy } from '../tlog/policy.ts';
+import { decodeUtf8 } from '../tlog/text.ts';
 import type { Arguments } from './command.ts';
-import { mendable, mistake, required } from './ledger-input.ts';
+import { fileBytes, mendable, mistake, required } from './ledger-input.ts';
 
 /** The directory that a verb of `comity log` was given. */
 export function directoryOf([directory]: readonly string[], verb: string): string {
@@ -17,14 +22,22 @@ export function directoryOf([directory]: readonly string[], verb: string): strin
 export async function withLog<T>(
   directory: string,
   args: Arguments,
-  options: Omit<LogOptions, 'origin' | 'store' | 'signers'>,
+  options: Omit<LogOptions, 'origin' | 'store' | 'signers' | 'cosign'> & {
+    readonly onWitness?: (problem: WitnessProblem) => void;
+  },
   run: (log: Log) => Promise<T>,
 ): Promise<T> {
   return mendable(async () => {
     const { origin } = describeLogDirectory(directory);
-    const signers = [logSigner(readLogKey(directory))];
+    const key = readLogKey(directory);
+    const signers = [logSigner(key)];
+    const policy = witnessPolicy(args, verifierKeyOf(key));
     return withStore(directory, origin, args, async (store) => {
-      const log = await openLog({ ...options, origin, store, signers });
+      const { onWitness, ...more } = options;
+      const onProblem = onWitness === undefined ? {} : { onProblem: onWitness };
+      const cosign =
+        policy === undefined ? {} : { cosign: gatherCosignatures({ policy, store, ...onProblem }) };
+      const log = await openLog({ ...more, ...cosign, origin, store, signers });
       try {
         return await run(log);
       } finally {
@@ -32,6 +45,13 @@ export async function withLog<T>(
       }
     });
   });
+}
+
+/** Whom a log asks to cosign: a quorum of countries, checked to be sound. */
+function witnessPolicy(args: Arguments, log: VerifierKey): Policy | undefined {
+  const file = args.text('quorum');
+  if (file === undefined) return undefined;
+  return quorumPolicy(parseQuorum(decodeUtf8(fileBytes(file)) ?? ''), [log]);
 }
 
 /** Opens what a log has published, for reading. */
@@ -103,5 +123,20 @@ export async function withDatabase<T>(
     return await run(sql);
   } finally {
     await sql.end({ timeout: 5 });
+  }
+}
+
+/** What a log's operator is told about a witness. */
+export function witnessProblemText(problem: WitnessProblem): string {
+  const who = `witness \`${problem.witness}\``;
+  switch (problem.kind) {
+    case 'absent':
+      return `${who} is absent: ${problem.why}`;
+    case 'refused':
+      return `${who} did not cosign: ${problem.why}`;
+    case 'rolled-back':
+      return `${who} was rolled back: it cosigned ${problem.from} entries and remembers ${problem.to}`;
+    case 'ahead':
+      return `${who} cosigned ${problem.size} entries, but this log has ${problem.ours}: it was restored from a backup, or somebody else has its key`;
   }
 }

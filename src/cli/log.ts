@@ -52,6 +52,11 @@ export const command: Command = {
       value: 'URL',
       help: 'entries are in this PostgreSQL database, not in the directory; `env` reads DATABASE_URL',
     },
+    quorum: {
+      type: 'string',
+      value: 'FILE',
+      help: 'append: publish only what these witnesses cosigned (see `comity witness --help`)',
+    },
     records: {
       type: 'string',
       multiple: true,

@@ -33,7 +33,11 @@ export type LedgerErrorCode =
   | 'erased'
   | 'blob-invalid'
   | 'bundle-invalid'
-  | 'query-invalid';
+  | 'query-invalid'
+  /** A quorum file that cannot be read. */
+  | 'quorum-invalid'
+  /** A quorum that lets a fork go unseen. */
+  | 'quorum-unsound';
 
 /** The only error that the ledger throws for bad input and for states of its store that a caller can act on. */
 export class LedgerError extends Error {

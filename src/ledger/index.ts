@@ -8,6 +8,8 @@
  *   browser.
  * - `fsck`: recomputes everything from the entries.
  * - `openRecordIndex`, `follow`: finds records.
+ * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
+ *   ours, in several countries.
  */
 export {
   type Appended,
@@ -83,6 +85,15 @@ export {
 export { type Follower, follow } from './query/follower.ts';
 export { openRecordIndex, type RecordIndex, type RecordQuery, type RecordRow } from './query/record-index.ts';
 export {
+  majorityOf,
+  parseQuorum,
+  type Quorum,
+  type QuorumProblem,
+  type QuorumWitness,
+  quorumPolicy,
+  quorumProblems,
+} from './quorum.ts';
+export {
   type AttributesOf,
   type AuditRecord,
   type ProducerStamp,
@@ -115,4 +126,22 @@ export type {
   SubjectKey,
   Vault,
 } from './vault.ts';
+export { type GatherOptions, gatherCosignatures, type WitnessProblem } from './witness/gather.ts';
+export {
+  createWitnessDirectory,
+  describeWitness,
+  openWitnessDirectory,
+  trustLogs,
+  type WitnessDescription,
+} from './witness/keys.ts';
+export { serveWitness } from './witness/serve.ts';
+export { openWitnessState, type WitnessedHead, type WitnessState } from './witness/state.ts';
+export {
+  openWitness,
+  originHash,
+  type Witness,
+  type WitnessKey,
+  type WitnessOptions,
+  type WitnessReply,
+} from './witness/witness.ts';
 export { fileWrapper, localWrapper } from './wrapping.ts';
