@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readCases } from '../assess/case.ts';
+import { gather } from '../facts/knowledge.ts';
+import { parseSource } from '../facts/source.ts';
+import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
+import type { Rule } from '../rules/rule.ts';
+import type { Moment } from '../rules/time.ts';
+import { bytecode } from './bytecode.ts';
+import { Expressions } from './expression.ts';
+import type { Machine, Program } from './program.ts';
+import { emit } from './program.ts';
+import { compiled, interpreted, valueIn } from './testdata/answers.ts';
+
+const { law } = loadLaw();
+const folder = join(BUNDLED_LAW, 'cases');
+const cases = readCases(
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()
+    .map((name) => parseSource(readFileSync(join(folder, name), 'utf8'), name)),
+  law,
+);
+/** A prime step, so that every part of the law gets its turn. */
+const STEP = process.env.COMITY_LONG === '1' ? 1 : 11;
+
+interface Whole {
+  readonly expressions: Expressions;
+  readonly rules: readonly Rule[];
+  readonly program: Program;
+  readonly machine: Machine;
+}
+
+const wholes = new Map<string, Whole>();
+const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
+
+/** All rules of a market, nothing folded: compiled once for each market and day. */
+function whole(market: string, moment: Moment): Whole {
+  const key = `${market} ${moment.asOf} ${moment.knownAt}`;
+  const known = wholes.get(key);
+  if (known !== undefined) return known;
+  const chain = law.jurisdictions.chain(market);
+  const rules = [...law.rulebooks.values()]
+    .filter(({ jurisdiction }) => chain.includes(jurisdiction))
+    .flatMap((rulebook) => rulebook.rules);
+  const expressions = new Expressions(law, moment);
+  const roots = rules.map((rule) => expressions.rule(rule));
+  const program = emit(expressions, roots, () => undefined, isRequest);
+  const built = { expressions, rules, program, machine: bytecode(program) };
+  wholes.set(key, built);
+  return built;
+}
+
+test('every worked case has the same rules holding, open and failing, whole and with facts folded away', () => {
+  const mismatches = cases
+    .filter((_, i) => i % STEP === 0)
+    .flatMap((one, i) => {
+      const moment = { asOf: one.asOf, knownAt: one.knownAt ?? one.asOf };
+      const { knowledge } = gather(law.vocabulary, law.jurisdictions, one.market, one.statements);
+      const { expressions, rules, program, machine } = whole(one.market, moment);
+      const expected = interpreted(law, knowledge, moment, rules);
+      const fixed = new Set([...law.vocabulary.facts.keys()].filter((_fact, k) => (k * 7 + i) % 3 > 0));
+      const roots = rules.map((rule) => expressions.rule(rule));
+      const residual = emit(
+        expressions,
+        roots,
+        valueIn(law, knowledge, (fact) => fixed.has(fact)),
+        isRequest,
+      );
+      const same = (answers: unknown): boolean => JSON.stringify(answers) === JSON.stringify(expected);
+      return [
+        ...(same(compiled(law, expressions, knowledge, program, machine)) ? [] : [`${one.id}, whole`]),
+        ...(same(compiled(law, expressions, knowledge, residual, bytecode(residual)))
+          ? []
+          : [`${one.id}, specialised`]),
+      ];
+    });
+  expect(mismatches).toEqual([]);
+});

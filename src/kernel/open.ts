@@ -1,0 +1,25 @@
+import type { Expressions } from './expression.ts';
+import type { Machine, Program } from './program.ts';
+import { UNKNOWN } from './program.ts';
+
+/** After a run: the facts whose leaves leave these registers unknown, sorted. */
+export function openFactsOf(
+  { nodes }: Expressions,
+  program: Program,
+  { values }: Machine,
+  registers: readonly number[],
+): readonly string[] {
+  const reached = new Uint8Array(program.registers);
+  for (const register of registers) if (values[register] === UNKNOWN) reached[register] = 1;
+  const pairs = program.reasons;
+  // Operands come before what is made of them, so one pass from the end reaches everything.
+  for (let i = pairs.length - 2; i >= 0; i -= 2) {
+    const operand = pairs[i + 1] ?? 0;
+    if (reached[pairs[i] ?? 0] === 1 && values[operand] === UNKNOWN) reached[operand] = 1;
+  }
+  const facts = [...program.slots, ...program.open].flatMap(({ register, node }) => {
+    const leaf = reached[register] === 1 ? nodes[node] : undefined;
+    return leaf?.kind === 'leaf' ? [leaf.fact] : [];
+  });
+  return [...new Set(facts)].sort();
+}

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { FactValue } from '../facts/domain.ts';
+import type { Knowledge } from '../facts/knowledge.ts';
+import { gather } from '../facts/knowledge.ts';
+import type { Truth } from '../facts/truth.ts';
+import type { Law } from '../rules/law.ts';
+import { learning, randomRules, rulesBody } from '../rules/testdata/random-law.ts';
+import { day, smallLaw } from '../rules/testdata/small-law.ts';
+import { bytecode } from './bytecode.ts';
+import { Expressions } from './expression.ts';
+import type { Program } from './program.ts';
+import { AND, emit, NOT, OR } from './program.ts';
+import type { Answer } from './testdata/answers.ts';
+import { compiled, interpreted, valueIn } from './testdata/answers.ts';
+
+const LONG = process.env.COMITY_LONG === '1';
+const BUDGET = LONG ? 1_800_000 : 5_000;
+const RUNS = LONG ? 200_000 : 600;
+
+/** `t.a` and `t.uses` are known only by a single call. */
+function withRequestFacts(law: Law): Law {
+  const facts = new Map(
+    [...law.vocabulary.facts].map(([id, fact]) => [
+      id,
+      id === 't.a' || id === 't.uses' ? { ...fact, scope: 'request' as const } : fact,
+    ]),
+  );
+  return { ...law, vocabulary: { ...law.vocabulary, facts } };
+}
+
+const MOMENT = { asOf: day('2026-02-01'), knownAt: day('2026-02-01') };
+
+interface Example {
+  readonly law: Law;
+  readonly knowledge: Knowledge;
+}
+
+function example(
+  rules: Parameters<typeof rulesBody>[0],
+  facts: Readonly<Record<string, FactValue>>,
+): Example {
+  const law = withRequestFacts(smallLaw({ 'aa/act': rulesBody(rules) }));
+  const statements = Object.entries(facts).map(([fact, value]) => ({ fact, value }));
+  return { law, knowledge: gather(law.vocabulary, law.jurisdictions, 'AA', statements).knowledge };
+}
+
+/** The answers of the compiled rules, the leaves for which `fixed` holds folded away. */
+function answers(
+  { law, knowledge }: Example,
+  fixed: (fact: string) => boolean,
+  change: (program: Program) => Program = (program) => program,
+): readonly Answer[] {
+  const expressions = new Expressions(law, MOMENT);
+  const roots = [...law.rules.values()].map((rule) => expressions.rule(rule));
+  const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
+  const program = change(emit(expressions, roots, valueIn(law, knowledge, fixed), isRequest));
+  return compiled(law, expressions, knowledge, program, bytecode(program));
+}
+
+const fixedFacts = fc.subarray([
+  't.a',
+  't.b',
+  't.c',
+  't.kind',
+  't.uses',
+  't.count',
+  'market.since',
+  'market.here',
+]);
+
+describe('compiled rules', () => {
+  test('say what the interpreter says of every rule, and why it is unknown', () => {
+    fc.assert(
+      fc.property(randomRules, learning, (rules, { before }) => {
+        const one = example(rules, before);
+        expect(answers(one, () => false)).toEqual(interpreted(one.law, one.knowledge, MOMENT));
+      }),
+      { numRuns: RUNS, interruptAfterTimeLimit: BUDGET, markInterruptAsFailure: false },
+    );
+  });
+
+  test('say the same when any of the facts are folded away', () => {
+    fc.assert(
+      fc.property(randomRules, learning, fixedFacts, (rules, { before }, fixed) => {
+        const one = example(rules, before);
+        expect(answers(one, (fact) => fixed.includes(fact))).toEqual(
+          interpreted(one.law, one.knowledge, MOMENT),
+        );
+      }),
+      { numRuns: RUNS, interruptAfterTimeLimit: BUDGET, markInterruptAsFailure: false },
+    );
+  });
+
+  test.each([
+    ['AND', AND, OR],
+    ['OR', OR, AND],
+    ['NOT', NOT, AND],
+  ])('would be caught with one %s compiled to something else', (_name, from, to) => {
+    const swapped = (program: Program): Program => {
+      const code = program.code.slice();
+      for (let i = 0; i < code.length; i += 4) {
+        if (code[i] !== from) continue;
+        code[i] = to;
+        break;
+      }
+      return { ...program, code };
+    };
+    const run = fc.check(
+      fc.property(randomRules, learning, (rules, { facts }) => {
+        const one = example(rules, facts);
+        expect(answers(one, () => false, swapped)).toEqual(interpreted(one.law, one.knowledge, MOMENT));
+      }),
+      { numRuns: 300, endOnFailure: true },
+    );
+    expect(run.failed).toBe(true);
+  });
+});
+
+describe('exact counting', () => {
+  test('at least two of three is settled by two, and ruled out by two', () => {
+    const law = smallLaw({
+      'aa/act':
+        'rules: [{id: two, cite: § 1, effective: [{from: 2025-01-01}], when: {at_least: {n: 2, of: [{t.a: true}, {t.b: true}, {t.c: true}]}}, prohibit: it}]',
+    });
+    const of = (facts: Readonly<Record<string, FactValue>>): Truth | undefined => {
+      const { knowledge } = gather(
+        { ...law.vocabulary, constraints: [] },
+        law.jurisdictions,
+        'AA',
+        Object.entries(facts).map(([fact, value]) => ({ fact, value })),
+      );
+      return answers({ law, knowledge }, () => false)[0]?.value;
+    };
+    expect(of({ 't.a': true, 't.c': true })).toBe('true');
+    expect(of({ 't.a': false, 't.c': false })).toBe('false');
+    expect(of({ 't.a': false, 't.c': true })).toBe('unknown');
+  });
+});
