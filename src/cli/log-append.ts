@@ -1,11 +1,8 @@
 import { InputError } from '../facts/problem.ts';
 import type { Appended } from '../ledger/appender.ts';
-import { canonicalBytes } from '../ledger/canonical.ts';
 import { LedgerError } from '../ledger/errors.ts';
-import { checkNotReserved } from '../ledger/ledger.ts';
 import type { Log } from '../ledger/log.ts';
-import { RECORD_VERSION } from '../ledger/record.ts';
-import { uuidBytes } from '../ledger/uuidv7.ts';
+import { type SubmittedEntry, submittedEntry } from '../ledger/submitted.ts';
 import { type RecordValidator, recordValidator } from '../ledger/validate.ts';
 import type { WitnessProblem } from '../ledger/witness/gather.ts';
 import { encodeBase64 } from '../tlog/base64.ts';
@@ -13,12 +10,6 @@ import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
 import { choice } from './ledger-input.ts';
 import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
-
-/** An entry on its way into the log. */
-interface Entry {
-  readonly bytes: Uint8Array;
-  readonly key?: Uint8Array;
-}
 
 /** Parts of the input that may be on their way to the disk at a time. */
 const MOST_UNDER_WAY = 16;
@@ -59,7 +50,7 @@ async function appendLines(
   const { check } = recordValidator();
   const underWay = new Set<Promise<unknown>>();
   let printed: Promise<unknown> = Promise.resolve();
-  const begin = (entries: readonly Entry[]): void => {
+  const begin = (entries: readonly SubmittedEntry[]): void => {
     const before = printed;
     const appending = log.appendAll(entries);
     const turn = Promise.all([before, appending]).then(([, appended]) => print(appended));
@@ -85,11 +76,11 @@ async function appendLines(
 async function* readEntries(
   input: AsyncIterable<Uint8Array>,
   check: RecordValidator['check'],
-): AsyncGenerator<readonly Entry[]> {
+): AsyncGenerator<readonly SubmittedEntry[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let line = 0;
   let pending = '';
-  const entriesOf = function* (lines: readonly string[]): Generator<Entry> {
+  const entriesOf = function* (lines: readonly string[]): Generator<SubmittedEntry> {
     for (const text of lines) {
       line += 1;
       if (text.trim() !== '') yield entryOf(text, line, check);
@@ -99,7 +90,12 @@ async function* readEntries(
     pending += decoded(decoder, chunk, line + 1);
     const lines = pending.split('\n');
     pending = lines.pop() ?? '';
-    if (pending.length > 2 * MAX_ENTRY_BYTES) throw tooLong(line + lines.length + 1);
+    if (pending.length > 2 * MAX_ENTRY_BYTES)
+      throw problemAt(
+        line + lines.length + 1,
+        `line is longer than ${2 * MAX_ENTRY_BYTES} characters`,
+        'send one JSON value on each line',
+      );
     yield* all(entriesOf(lines));
   }
   pending += decoded(decoder, undefined, line + 1);
@@ -107,8 +103,8 @@ async function* readEntries(
 }
 
 /** What was read, and only then the error that ended it: lines before a wrong one are kept. */
-function* all(entries: Generator<Entry>): Generator<readonly Entry[]> {
-  const read: Entry[] = [];
+function* all(entries: Generator<SubmittedEntry>): Generator<readonly SubmittedEntry[]> {
+  const read: SubmittedEntry[] = [];
   let problem: unknown;
   try {
     for (const entry of entries) read.push(entry);
@@ -131,35 +127,18 @@ function decoded(
   }
 }
 
-function entryOf(text: string, line: number, check: RecordValidator['check']): Entry {
-  let value: unknown;
+function entryOf(text: string, line: number, check: RecordValidator['check']): SubmittedEntry {
   try {
-    value = JSON.parse(text);
+    JSON.parse(text);
   } catch {
     throw problemAt(line, 'line is not JSON', 'send one JSON value on each line');
   }
-  const isRecord = typeof value === 'object' && value !== null && 'v' in value && value.v === RECORD_VERSION;
-  if (!isRecord) {
-    const bytes = Buffer.from(text.trim(), 'utf8');
-    if (bytes.length > MAX_ENTRY_BYTES) throw tooLong(line);
-    return { bytes };
-  }
   try {
-    const record = check(value);
-    checkNotReserved(record);
-    return { bytes: canonicalBytes(record), key: uuidBytes(record.id) };
+    return submittedEntry(Buffer.from(text.trim(), 'utf8'), check);
   } catch (error) {
     if (error instanceof LedgerError) throw problemAt(line, error.message, error.help);
     throw error;
   }
-}
-
-function tooLong(line: number): InputError {
-  return problemAt(
-    line,
-    `entry has more than ${MAX_ENTRY_BYTES} bytes`,
-    'append the digest of a large text, and keep the text elsewhere',
-  );
 }
 
 function problemAt(line: number, message: string, help: string): InputError {

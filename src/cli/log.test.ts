@@ -92,7 +92,7 @@ describe('comity log append', () => {
       }),
       'made by the ledger itself',
     ],
-    ['too many bytes', () => 'x'.repeat(70_000), 'more than 65535 bytes'],
+    ['too many bytes', () => 'x'.repeat(70_000), 'at most 65535 fit'],
   ])('refuses %s', (_what, change, message) => {
     const input = lines([change(decision('allowed', 'KR'))]);
     expect(comity(['log', 'append', log], { input })).toMatchObject({

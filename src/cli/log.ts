@@ -11,6 +11,7 @@ import { directoryOf } from './log-places.ts';
 import { runLogExport, runLogProve } from './log-prove.ts';
 import { runLogQuery } from './log-query.ts';
 import { RECORD_OPTIONS } from './log-records.ts';
+import { runLogServe, runLogWriter } from './log-serve.ts';
 
 const VERBS: Readonly<
   Record<string, (rest: readonly string[], args: Arguments, io: Io) => Promise<ExitCode>>
@@ -22,12 +23,14 @@ const VERBS: Readonly<
   export: runLogExport,
   fsck: runLogFsck,
   move: runLogMove,
+  serve: runLogServe,
+  writer: runLogWriter,
 };
 
 export const command: Command = {
   name: 'log',
   summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
-  usage: 'log init|append|query|prove|export|fsck|move <directory> [options]',
+  usage: 'log init|append|query|prove|export|fsck|move|serve|writer <directory> [options]',
   details: [
     '  init    make a log: its key (keep it), its description, and a policy for those who verify',
     '  append  one JSON value on each line of standard input; prints the index of each once it is durable',
@@ -38,6 +41,8 @@ export const command: Command = {
     '  export  evidence that anybody verifies offline with `comity verify`',
     '  fsck    recompute everything from the entries; names every fault',
     '  move    <directory> <new directory>, or --database: the same tree and proofs in another place',
+    '  serve   over HTTP: tiles for everybody; /add, /v1/append and OTLP for writers',
+    '  writer  <directory> <producer>: a token to append with; --remove takes it away',
     '',
     'exit codes: 0 done · 1 fsck found a fault · 2 bad input',
   ].join('\n'),
@@ -55,7 +60,7 @@ export const command: Command = {
     quorum: {
       type: 'string',
       value: 'FILE',
-      help: 'append: publish only what these witnesses cosigned (see `comity witness --help`)',
+      help: 'append, serve: publish only what these witnesses cosigned (see `comity witness --help`)',
     },
     records: {
       type: 'string',
@@ -80,6 +85,14 @@ export const command: Command = {
       value: 'FILES',
       help: 'fsck: checkpoints that somebody else kept; a rewritten log is caught by them only',
     },
+    listen: { type: 'string', value: 'HOST:PORT', help: 'serve: where to listen (default 127.0.0.1:0)' },
+    reads: {
+      type: 'string',
+      value: 'public|authenticated',
+      help: 'serve: who may read (default public)',
+    },
+    'anybody-writes': { type: 'boolean', help: 'serve: no tokens; on this machine only' },
+    remove: { type: 'boolean', help: 'writer: take the right to append away' },
     format: { type: 'string', value: 'table|json', help: 'how to print (default table)' },
   },
   examples: [

@@ -8,6 +8,7 @@
  *   browser.
  * - `fsck`: recomputes everything from the entries.
  * - `openRecordIndex`, `follow`: finds records.
+ * - `serveLog`: a log over HTTP.
  * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
  *   ours, in several countries.
  */
@@ -106,6 +107,16 @@ export {
 } from './record.ts';
 export { type JsonSchema, recordSchema } from './schema.ts';
 export { type OpenedRecord, openSealed, type SealInput } from './seal.ts';
+export { type Handler, type ListenOptions, listen, type Reply, type Running } from './server/http.ts';
+export { type LogServerOptions, serveLog } from './server/serve.ts';
+export {
+  type Authenticate,
+  addWriter,
+  authenticator,
+  readWriters,
+  removeWriter,
+  type Writer,
+} from './server/writers.ts';
 export {
   KEY_BYTES,
   type LogStore,
