@@ -8,7 +8,7 @@
  *   browser.
  * - `fsck`: recomputes everything from the entries.
  * - `openRecordIndex`, `follow`: finds records.
- * - `serveLog`: a log over HTTP.
+ * - `serveLog`: a log over HTTP. `monitorLog`: compares a log with its witnesses and with what was seen before.
  * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
  *   ours, in several countries.
  */
@@ -65,6 +65,14 @@ export {
   type Submission,
 } from './ledger.ts';
 export { type Cosign, type Log, type LogOptions, type LogView, openLog } from './log.ts';
+export {
+  type MonitorFinding,
+  type MonitorMemory,
+  type MonitorOptions,
+  type MonitorReport,
+  monitorLog,
+  NEW_MONITOR,
+} from './monitor.ts';
 export { moveLog } from './move.ts';
 export { nodeHasher } from './node-hash.ts';
 export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';
@@ -117,6 +125,7 @@ export {
   removeWriter,
   type Writer,
 } from './server/writers.ts';
+export { parseSplitView, type SplitView, splitView, verifySplitView } from './split-view.ts';
 export {
   KEY_BYTES,
   type LogStore,
