@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
-import { encodeBase64 } from '../../tlog/base64.ts';
 import { MAX_ENTRY_BYTES } from '../../tlog/bundle.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -34,7 +33,7 @@ export async function appendReply(request: IncomingMessage, sender: Sender): Pro
   if (entries.length === 0) return textReply(400, 'no entry: send one JSON value on each line');
   const appended = await sender.log.appendAll(entries);
   const lines = appended.map(({ index, leaf, duplicate }) =>
-    JSON.stringify({ index, leaf: encodeBase64(leaf), duplicate }),
+    JSON.stringify({ index, leaf: Buffer.from(leaf).toString('base64'), duplicate }),
   );
   return { status: 200, body: `${lines.join('\n')}\n`, headers: { 'content-type': 'application/x-ndjson' } };
 }
@@ -80,9 +79,11 @@ function linesOf(body: Uint8Array, { check, producer }: Sender): readonly Submit
   return entries;
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 function checkJson(bytes: Uint8Array): void {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    JSON.parse(UTF8.decode(bytes));
   } catch {
     throw new LedgerError('record-invalid', 'not JSON in UTF-8', 'send one JSON value on each line');
   }

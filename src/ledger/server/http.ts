@@ -55,24 +55,31 @@ export function textReply(
   };
 }
 
-/** The whole body. @throws {BodyError} beyond `limit` bytes */
-export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+/** The whole body. @throws {BodyError} beyond `limit` bytes, or if it ends before it is whole */
+export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > limit) throw new BodyError(413, `body is larger than ${limit} bytes`);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of request) {
+  const tooLarge = (): BodyError => new BodyError(413, `body is larger than ${limit} bytes`);
+  if (announced > limit) return Promise.reject(tooLarge());
+  // By events rather than by iteration: for small bodies that is most of what an append costs.
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > limit) throw new BodyError(413, `body is larger than ${limit} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof BodyError) throw error;
-    throw new BodyError(400, 'body ended before it was whole');
-  }
-  const [first = Buffer.alloc(0)] = chunks;
-  return chunks.length <= 1 ? first : Buffer.concat(chunks);
+      if (size <= limit) chunks.push(chunk);
+      else {
+        request.pause();
+        reject(tooLarge());
+      }
+    });
+    request.on('end', () => {
+      const [only] = chunks;
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
+    });
+    const cut = (): void => reject(new BodyError(400, 'body ended before it was whole'));
+    request.on('error', cut);
+    request.on('aborted', cut);
+  });
 }
 
 /** Starts a server that answers with `handle`, within limits of time, size and number. */
