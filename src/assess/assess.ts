@@ -113,7 +113,8 @@ function owedBy(interpreter: Interpreter, rule: Rule, rulebook: Rulebook): Truth
   return or(roles.map((role) => interpreter.evaluate(role.when)));
 }
 
-function weightOf(rule: Rule, rulebook: Rulebook, owed: Truth): Weight {
+/** Whether a rule of this rulebook can change an outcome, given whether one of the roles that owe it is ours. */
+export function weightOf(rule: Rule, rulebook: Rulebook, owed: Truth): Weight {
   const { kind } = rule.effect;
   const duty =
     kind === 'require' ||
@@ -124,7 +125,11 @@ function weightOf(rule: Rule, rulebook: Rulebook, owed: Truth): Weight {
   return duty && owed === 'false' ? 'theirs' : 'counts';
 }
 
-function coverageOf({ law, declared, moment, probe }: Question, rule: Rule): Coverage | undefined {
+/** How the declared controls cover the duty of a rule; undefined for what is no duty. */
+export function coverageOf(
+  { law, declared, moment, probe }: Pick<Question, 'law' | 'declared' | 'moment' | 'probe'>,
+  rule: Rule,
+): Coverage | undefined {
   const { effect } = rule;
   if (effect.kind !== 'require' && effect.kind !== 'grant') return undefined;
   const control = effect.control === undefined ? undefined : law.controls.get(effect.control);
@@ -196,7 +201,8 @@ function duty(finding: Finding): Reason | undefined {
     : { kind: 'undecided', finding };
 }
 
-function outcomeOf(reasons: readonly Reason[]): Outcome {
+/** The outcome that reasons of these kinds make. */
+export function outcomeOf(reasons: readonly Pick<Reason, 'kind'>[]): Outcome {
   const kinds = new Set(reasons.map((reason) => reason.kind));
   if (kinds.has('prohibited')) return 'not-allowed';
   if (kinds.has('no-rulebook') || kinds.has('prohibition-open') || kinds.has('scope-open'))

@@ -17,6 +17,8 @@ export type Node =
 
 const FALSE = 0;
 const TRUE = 1;
+/** The expression that is always true. */
+export const ALWAYS = TRUE;
 
 /**
  * The rules of a law at one moment as a graph of shared expressions: dates and states are decided, exceptions and

@@ -1,6 +1,9 @@
-/** The kernel: the rules of a law compiled, equal to the reference interpreter and fast enough for every request. */
+/** The kernel: a feature under the law compiled, equal to the reference interpreter and fast enough for every call. */
 export { bytecode } from './bytecode.ts';
+export type { CallFacts, Decision, MarketDecision } from './decision.ts';
 export { Expressions } from './expression.ts';
-export { openFactsOf } from './open.ts';
+export type { DecisionReason } from './market.ts';
+export type { Explanation, Policy, PolicyOptions } from './policy.ts';
+export { compile } from './policy.ts';
 export type { LeafValue, Machine, Program } from './program.ts';
-export { decode, emit, encode } from './program.ts';
+export { emit } from './program.ts';

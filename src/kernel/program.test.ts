@@ -15,8 +15,8 @@ import type { Answer } from './testdata/answers.ts';
 import { compiled, interpreted, valueIn } from './testdata/answers.ts';
 
 const LONG = process.env.COMITY_LONG === '1';
-const BUDGET = LONG ? 1_800_000 : 5_000;
-const RUNS = LONG ? 200_000 : 600;
+const BUDGET = LONG ? 1_800_000 : 2_000;
+const RUNS = LONG ? 200_000 : 400;
 
 /** `t.a` and `t.uses` are known only by a single call. */
 function withRequestFacts(law: Law): Law {

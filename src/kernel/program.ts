@@ -21,7 +21,7 @@ export const NOT = 2;
 export const CAP = 3;
 
 /** Registers with fixed values: false, true, and unknown for each combination of reasons. */
-const FALSE_REGISTER = 0;
+export const FALSE_REGISTER = 0;
 const TRUE_REGISTER = 1;
 const REASONS = 2;
 const FIXED = REASONS + 8;

@@ -1,0 +1,175 @@
+import { parseDay } from '../facts/date.ts';
+import { isInteger, parseDecimal } from '../facts/decimal.ts';
+import type { Domain, FactValue } from '../facts/domain.ts';
+import { domainOf, fullDomain, pointDomain, test } from '../facts/domain.ts';
+import type { Problem } from '../facts/problem.ts';
+import { didYouMean } from '../facts/suggest.ts';
+import type { FactTest } from '../facts/test.ts';
+import type { Fact } from '../facts/vocabulary.ts';
+import { encode } from './program.ts';
+
+/** The class of a fact that a call does not state. */
+export const UNSTATED = 0;
+/** Classes of a fact whose values cannot be listed: more are decided afresh each time. */
+const OPEN_CAPACITY = 64;
+/** Values remembered per fact with their class. */
+const MEMORY = 4096;
+/** Words of a set that fit one bit mask. */
+const MASK_BITS = 30;
+
+/** Values of one fact that no rule can tell apart. */
+export interface ValueClass {
+  /** One truth value per test of the fact, two-rail. */
+  readonly row: Uint8Array;
+  /** The value that stands for the class: the first one seen. */
+  readonly value: FactValue | undefined;
+}
+
+/**
+ * The values of one fact, cut into classes that no rule can tell apart.
+ *
+ * Class 0 is *not stated*. The last class is never kept: it holds one value that found no room, until the next such.
+ */
+export class FactClasses {
+  readonly fact: Fact;
+  readonly tests: readonly FactTest[];
+  /** One more than the largest index of a class that is kept. */
+  readonly capacity: number;
+  readonly classes: ValueClass[] = [];
+  readonly #exact: boolean;
+  readonly #byRow = new Map<string, number>();
+  readonly #byValue = new Map<string | number | boolean, number>();
+  readonly #bits: ReadonlyMap<string, number> | undefined;
+
+  /** @param exact keep all values apart, for facts from which others follow. */
+  constructor(fact: Fact, tests: readonly FactTest[], exact: boolean) {
+    this.fact = fact;
+    this.tests = tests;
+    this.#exact = exact;
+    this.#bits =
+      fact.type === 'set' && fact.values.size <= MASK_BITS
+        ? new Map([...fact.values.keys()].map((word, i) => [word, 1 << i]))
+        : undefined;
+    this.#add(this.#row(fullDomain(fact)), undefined, '');
+    const listed = fact.type === 'bool' ? [true, false] : fact.type === 'enum' ? [...fact.values.keys()] : [];
+    this.capacity = listed.length > 0 ? listed.length + 1 : OPEN_CAPACITY;
+    for (const value of listed) this.#byValue.set(value, this.#classify(value));
+  }
+
+  /** The class of a stated value, {@link capacity} when it found no room, or what is wrong with the value. */
+  classOf(value: unknown): number | Problem {
+    if (typeof value === 'string' || typeof value === 'boolean') {
+      const known = this.#byValue.get(value);
+      if (known !== undefined) return known;
+    }
+    const mask = Array.isArray(value) ? this.#mask(value) : undefined;
+    const known = mask === undefined ? undefined : this.#byValue.get(mask);
+    if (known !== undefined) return known;
+    const read = readValue(this.fact, value);
+    if (read.problem !== undefined) return read.problem;
+    const index = this.#classify(read.value);
+    if (index < this.capacity && this.#byValue.size < MEMORY) {
+      if (mask !== undefined) this.#byValue.set(mask, index);
+      else if (typeof value === 'string') this.#byValue.set(value, index);
+    }
+    return index;
+  }
+
+  #classify(value: FactValue): number {
+    const row = this.#row(domain(this.fact, value));
+    const exact = this.#exact ? JSON.stringify(value) : '';
+    const known = this.#byRow.get(key(row, exact));
+    if (known !== undefined) return known;
+    if (this.classes.length < this.capacity) return this.#add(row, value, exact);
+    this.classes[this.capacity] = { row, value };
+    return this.capacity;
+  }
+
+  #row(of: Domain): Uint8Array {
+    return Uint8Array.from(this.tests, (asked) => encode(test(this.fact, of, asked)));
+  }
+
+  #add(row: Uint8Array, value: FactValue | undefined, exact: string): number {
+    const index = this.classes.push({ row, value }) - 1;
+    this.#byRow.set(key(row, exact), index);
+    return index;
+  }
+
+  #mask(words: readonly unknown[]): number | undefined {
+    if (this.#bits === undefined) return undefined;
+    let mask = 0;
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i];
+      const bit = typeof word === 'string' ? this.#bits.get(word) : undefined;
+      if (bit === undefined) return undefined;
+      mask |= bit;
+    }
+    return mask;
+  }
+}
+
+function key(row: Uint8Array, exact: string): string {
+  return `${row.join('')}:${exact}`;
+}
+
+function domain(fact: Fact, value: FactValue): Domain {
+  return typeof value === 'string' && fact.type !== 'enum' ? pointDomain(value) : domainOf(value);
+}
+
+type Read = { readonly value: FactValue; readonly problem?: undefined } | { readonly problem: Problem };
+
+/** Checks what a call states of a fact. Numbers may be JavaScript numbers where those are exact. */
+function readValue(fact: Fact, value: unknown): Read {
+  switch (fact.type) {
+    case 'bool':
+      return typeof value === 'boolean' ? { value } : wrong(fact, value, '`true` or `false`');
+    case 'enum':
+      return readWord(fact, value);
+    case 'set': {
+      if (!Array.isArray(value)) return wrong(fact, value, 'a list of words');
+      const words: string[] = [];
+      for (const item of value) {
+        const word = readWord(fact, item);
+        if (word.problem !== undefined) return word;
+        words.push(String(word.value));
+      }
+      return { value: [...new Set(words)].sort() };
+    }
+    case 'date': {
+      const day = typeof value === 'string' ? parseDay(value) : undefined;
+      return day === undefined ? wrong(fact, value, 'a day such as `2026-08-02`') : { value: day };
+    }
+    default: {
+      const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+      const number = typeof text === 'string' ? parseDecimal(text) : undefined;
+      if (number === undefined) return wrong(fact, value, 'a number, as text where it has decimals');
+      return fact.type === 'int' && !isInteger(number)
+        ? wrong(fact, value, 'a whole number')
+        : { value: number };
+    }
+  }
+}
+
+function readWord(fact: Fact, value: unknown): Read {
+  if (typeof value !== 'string') return wrong(fact, value, 'a word');
+  if (fact.values.has(value)) return { value };
+  return {
+    problem: {
+      code: 'unknown-value',
+      message: `\`${value}\` is no value of \`${fact.id}\``,
+      help: didYouMean(value, [...fact.values.keys()]),
+    },
+  };
+}
+
+function wrong(fact: Fact, value: unknown, wanted: string): Read {
+  // Whatever a call hands in: what has no plain text is named by its type.
+  const shown = typeof value === 'object' || typeof value === 'function' ? typeof value : String(value);
+  return {
+    problem: {
+      code: 'wrong-type',
+      message: `\`${fact.id}\` must be ${wanted}, not \`${shown.slice(0, 80)}\``,
+      help: 'leave a fact out while it is not known',
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { Outcome } from '../assess/assessment.ts';
+import type { FactValue } from '../facts/domain.ts';
+import type { Problem } from '../facts/problem.ts';
+import type { Moment } from '../rules/time.ts';
+import type { DecisionReason, Detail } from './market.ts';
+
+/** What a single call states. */
+export type CallFacts = Readonly<Record<string, FactValue | number>>;
+
+/** The decision on one call in one market. */
+export interface MarketDecision {
+  readonly market: string;
+  readonly outcome: Outcome;
+  readonly reasons: readonly DecisionReason[];
+  /** Controls of ours that this call needs in effect, sorted: those in place and those outstanding. */
+  readonly controls: readonly string[];
+  /** Facts that keep the outcome open, sorted. */
+  readonly open: readonly string[];
+}
+
+/** The decision on one call. Calls whose facts no rule can tell apart share one. */
+export interface Decision {
+  /** Names the rules, the feature and what was stated: the same everywhere for the same input. */
+  readonly id: string;
+  /** SHA-256 of the law that it was made under. */
+  readonly digest: string;
+  readonly moment: Moment;
+  readonly markets: readonly MarketDecision[];
+  /** What was wrong with the facts; then every market is `cannot-tell`. */
+  readonly problems: readonly Problem[];
+  /** The decision for one market; `cannot-tell` for one that the policy was not compiled for. */
+  in(market: string): MarketDecision;
+}
+
+/** Reasons, controls and open facts are worked out when somebody looks: the outcome is what every call needs. */
+class LazyMarketDecision implements MarketDecision {
+  readonly market: string;
+  readonly outcome: Outcome;
+  #detail: Detail | (() => Detail);
+
+  constructor(market: string, outcome: Outcome, detail: Detail | (() => Detail)) {
+    this.market = market;
+    this.outcome = outcome;
+    this.#detail = detail;
+  }
+
+  get reasons(): readonly DecisionReason[] {
+    return this.#known().reasons;
+  }
+
+  get controls(): readonly string[] {
+    return this.#known().controls;
+  }
+
+  get open(): readonly string[] {
+    return this.#known().open;
+  }
+
+  toJSON(): MarketDecision {
+    const { market, outcome, reasons, controls, open } = this;
+    return { market, outcome, reasons, controls, open };
+  }
+
+  #known(): Detail {
+    if (typeof this.#detail === 'function') this.#detail = this.#detail();
+    return this.#detail;
+  }
+}
+
+const NOTHING: Detail = { reasons: [], controls: [], open: [] };
+
+/** Where a decision comes from. */
+export interface Provenance {
+  readonly digest: string;
+  readonly moment: Moment;
+  /** The hash of everything that names the decision. */
+  readonly id: () => string;
+}
+
+export class KernelDecision implements Decision {
+  readonly markets: readonly MarketDecision[];
+  readonly problems: readonly Problem[];
+  readonly #provenance: Provenance;
+  #id: string | undefined;
+
+  constructor(provenance: Provenance, markets: readonly MarketDecision[], problems: readonly Problem[]) {
+    this.#provenance = provenance;
+    this.markets = markets;
+    this.problems = problems;
+  }
+
+  get id(): string {
+    this.#id ??= this.#provenance.id();
+    return this.#id;
+  }
+
+  get digest(): string {
+    return this.#provenance.digest;
+  }
+
+  get moment(): Moment {
+    return this.#provenance.moment;
+  }
+
+  in(market: string): MarketDecision {
+    for (const one of this.markets) if (one.market === market) return one;
+    return cannotTell(market);
+  }
+
+  toJSON(): Omit<Decision, 'in' | 'toJSON'> {
+    const { id, digest, moment, markets, problems } = this;
+    return { id, digest, moment, markets, problems };
+  }
+}
+
+export function marketDecision(
+  market: string,
+  outcome: Outcome,
+  detail: Detail | (() => Detail),
+): MarketDecision {
+  return new LazyMarketDecision(market, outcome, detail);
+}
+
+/** What is decided where nothing can be: never *allowed*. */
+export function cannotTell(market: string): MarketDecision {
+  return new LazyMarketDecision(market, 'cannot-tell', NOTHING);
+}

@@ -1,0 +1,306 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { assess } from '../assess/assess.ts';
+import type { Probe } from '../assess/evidence.ts';
+import type { FactValue } from '../facts/domain.ts';
+import { gather } from '../facts/knowledge.ts';
+import type { DeclaredControl } from '../facts/manifest.ts';
+import { InputError } from '../facts/problem.ts';
+import type { Law } from '../rules/law.ts';
+import { completeFacts, randomRules, rulesBody } from '../rules/testdata/random-law.ts';
+import { day, smallLaw } from '../rules/testdata/small-law.ts';
+import type { CallFacts, MarketDecision } from './decision.ts';
+import type { PolicyOptions } from './policy.ts';
+import { compile } from './policy.ts';
+import { expectedDecision } from './testdata/expected.ts';
+
+const LONG = process.env.COMITY_LONG === '1';
+const LIMIT = {
+  numRuns: LONG ? 100_000 : 200,
+  interruptAfterTimeLimit: LONG ? 1_800_000 : 2_500,
+  markInterruptAsFailure: false,
+};
+const MOMENT = { asOf: day('2026-02-01'), knownAt: day('2026-02-01') };
+const probe: Probe = () => ({ kind: 'file', sha256: '' });
+const at = { file: 'f', line: 1, column: 1 };
+
+function requestScoped(law: Law, ids: readonly string[]): Law {
+  const facts = new Map(
+    [...law.vocabulary.facts].map(([id, fact]) => [
+      id,
+      ids.includes(id) ? { ...fact, scope: 'request' as const } : fact,
+    ]),
+  );
+  return { ...law, vocabulary: { ...law.vocabulary, facts } };
+}
+
+function declared(retention: string | undefined): ReadonlyMap<string, DeclaredControl> {
+  return new Map(
+    retention === undefined
+      ? []
+      : [
+          [
+            'LOG-02',
+            {
+              id: 'LOG-02',
+              at,
+              parameters: { retention },
+              evidence: [{ kind: 'document' as const, ref: 'schedule', at }],
+            },
+          ],
+        ],
+  );
+}
+
+function feature(
+  facts: Readonly<Record<string, FactValue>>,
+  controls = declared(undefined),
+): PolicyOptions['manifest'] {
+  const statements = Object.entries(facts).map(([fact, value]) => ({ fact, value }));
+  return { name: 'f', markets: ['AA', 'AA-X', 'NO'], statements: () => statements, controls };
+}
+
+/** What the reference interpreter and the assessment say of the same call. */
+function assessed(options: PolicyOptions, call: CallFacts): readonly MarketDecision[] {
+  const { law, manifest, moment } = options;
+  const stated = Object.entries(call).map(([fact, value]) => ({ fact, value: value as FactValue }));
+  return manifest.markets.map((market) => {
+    const { knowledge, problems } = gather(law.vocabulary, law.jurisdictions, market, [
+      ...manifest.statements(market),
+      ...stated,
+    ]);
+    expect(problems).toEqual([]);
+    return expectedDecision(
+      law,
+      assess({
+        law,
+        market,
+        moment,
+        knowledge,
+        declared: manifest.controls,
+        probe: options.probe,
+        horizonMonths: 0,
+      }),
+    );
+  });
+}
+
+const plain = (markets: readonly MarketDecision[]): unknown => JSON.parse(JSON.stringify(markets));
+
+const FACTS = [
+  't.a',
+  't.b',
+  't.c',
+  't.kind',
+  't.uses',
+  't.count',
+  'market.since',
+  'market.here',
+  'market.role',
+];
+
+/** A law, a feature and calls to it: what is stated when, and what never, is up to chance. */
+const situations = fc
+  .record({
+    rules: randomRules,
+    scoped: fc.boolean(),
+    fixed: completeFacts,
+    calls: fc.array(completeFacts, { minLength: 1, maxLength: 4 }),
+    callFacts: fc.subarray(FACTS, { minLength: 1, maxLength: 4 }),
+    request: fc.subarray(FACTS),
+    stated: fc.subarray(FACTS),
+    left: fc.array(fc.subarray(FACTS), { minLength: 4, maxLength: 4 }),
+    retention: fc.constantFrom(undefined, 'P1M', 'P6M'),
+  })
+  .map(({ rules, scoped, fixed, calls, callFacts, request, stated, left, retention }) => {
+    // Conclusions and exceptions stand outside the scope, or it would depend on itself.
+    const outside = (rule: (typeof rules)[number]): boolean => 'define' in rule || 'defeats' in rule;
+    const body = scoped
+      ? `scope: aa.act.d0\n${rulesBody(rules.map((rule) => (outside(rule) ? { ...rule, scope: 'none' } : rule)))}`
+      : rulesBody(rules);
+    const law = requestScoped(smallLaw({ 'aa/act': body }), request);
+    const pick = (
+      from: Readonly<Record<string, FactValue>>,
+      wanted: (id: string) => boolean,
+    ): Readonly<Record<string, FactValue>> =>
+      Object.fromEntries(Object.entries(from).filter(([id]) => wanted(id)));
+    // Statements that exclude each other are tested apart: here what the call says follows the same facts.
+    const entangled = ['t.a', 't.b', 't.uses', 't.count'];
+    const manifest = feature(
+      pick(fixed, (id) => stated.includes(id) && !callFacts.includes(id)),
+      declared(retention),
+    );
+    const options: PolicyOptions = {
+      law,
+      digest: 'd',
+      manifest,
+      moment: MOMENT,
+      probe,
+      callFacts,
+    };
+    return {
+      options,
+      calls: calls.map((call, i) =>
+        pick(
+          { ...call, ...pick(fixed, (id) => entangled.includes(id)) },
+          (id) => callFacts.includes(id) && left[i]?.includes(id) !== true,
+        ),
+      ),
+    };
+  });
+
+describe('a policy', () => {
+  test('decides every call as the assessment does, first and repeated, with reasons, controls and open facts', () => {
+    fc.assert(
+      fc.property(situations, ({ options, calls }) => {
+        const policy = compile(options);
+        const decisions = calls.map((call) => policy.decide(call));
+        // Read after all have been decided: a decision stays what it was.
+        calls.forEach((call, i) => {
+          const expected = plain(assessed(options, call));
+          expect(plain(decisions[i]?.markets ?? [])).toEqual(expected);
+          expect(plain(policy.decide(call).markets)).toEqual(expected);
+          expect(policy.decide(call).id).toBe(decisions[i]?.id);
+        });
+      }),
+      LIMIT,
+    );
+  });
+
+  test('decides the same without room to keep a decision', () => {
+    fc.assert(
+      fc.property(situations, ({ options, calls }) => {
+        const [kept, fresh] = [compile(options), compile({ ...options, keep: 0 })];
+        for (const call of calls)
+          expect(JSON.stringify(fresh.decide(call))).toBe(JSON.stringify(kept.decide(call)));
+      }),
+      { ...LIMIT, interruptAfterTimeLimit: LONG ? 600_000 : 1_500 },
+    );
+  });
+});
+
+const SMALL = requestScoped(
+  smallLaw({
+    'aa/act': `
+rules:
+  - {id: minors, cite: § 1, effective: [{from: 2025-01-01}], when: {all: [{t.c: true}, {user.young: true}]}, prohibit: serving the young}
+  - {id: many, cite: § 2, effective: [{from: 2025-01-01}], when: {t.count: {gte: 3}}, prohibit: too many}
+  - {id: logs, cite: § 3, effective: [{from: 2025-01-01}], when: {t.kind: red}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}
+`,
+  }),
+  ['t.count', 't.kind'],
+);
+/** Without the constraint on counts, so that counts say nothing of other facts. */
+const LAW: Law = {
+  ...SMALL,
+  vocabulary: {
+    ...SMALL.vocabulary,
+    constraints: SMALL.vocabulary.constraints.filter(({ id }) => id === 'a-implies-b'),
+  },
+};
+const OPTIONS: PolicyOptions = {
+  law: LAW,
+  digest: 'd',
+  manifest: feature({ 't.c': true, 'market.role': ['maker'] }),
+  moment: MOMENT,
+  probe,
+};
+const ALLOWED = { 'user.young': false, 't.count': 0, 't.kind': 'blue' };
+
+describe('decisions', () => {
+  const policy = compile(OPTIONS);
+
+  test('follow what the call states', () => {
+    expect(policy.decide(ALLOWED).in('AA').outcome).toBe('allowed');
+    expect(policy.decide({ ...ALLOWED, 'user.young': true }).in('AA')).toMatchObject({
+      outcome: 'not-allowed',
+      reasons: [{ kind: 'prohibited', id: 'aa/act:minors' }],
+    });
+    expect(policy.decide({ ...ALLOWED, 't.kind': 'red' }).in('AA')).toMatchObject({
+      outcome: 'allowed-if',
+      controls: ['LOG-02'],
+    });
+    expect(policy.decide({}).in('AA').open).toEqual(['t.count', 't.kind', 'user.young']);
+  });
+
+  test('are the same object for calls that no rule can tell apart', () => {
+    const one = policy.decide({ ...ALLOWED, 't.count': 0 });
+    expect(policy.decide({ ...ALLOWED, 't.count': '2' })).toBe(one);
+    expect(policy.decide({ ...ALLOWED, 't.kind': 'green' })).toBe(one);
+    expect(policy.decide({ ...ALLOWED, 't.count': 3 })).not.toBe(one);
+  });
+
+  test('have the same name wherever they are made, in whatever order', () => {
+    const other = compile(OPTIONS);
+    other.decide({ 't.count': '4' });
+    other.decide({ 't.kind': 'green' });
+    expect(other.decide(ALLOWED).id).toBe(policy.decide(ALLOWED).id);
+    expect(compile({ ...OPTIONS, digest: 'e' }).decide(ALLOWED).id).not.toBe(policy.decide(ALLOWED).id);
+  });
+
+  test('are explained by the interpreter', () => {
+    const { id } = policy.decide({ ...ALLOWED, 'user.young': true });
+    const [inAA] = policy.explain(id).markets;
+    expect(inAA?.outcome).toBe('not-allowed');
+    expect(inAA?.findings[0]?.proof).toMatchObject({ rule: 'aa/act:minors', truth: 'true' });
+    expect(compile(OPTIONS).explain(id, { ...ALLOWED, 'user.young': true }).markets[0]?.outcome).toBe(
+      'not-allowed',
+    );
+    expect(() => policy.explain('0')).toThrow(InputError);
+    expect(() => policy.explain(id, ALLOWED)).toThrow(/no decision/);
+  });
+});
+
+describe('bad input never allows', () => {
+  const policy = compile(OPTIONS);
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+
+  test.each([
+    ['a word for a flag', { 'user.young': 'no' }, /must be `true` or `false`/],
+    ['a flag for a word', { 't.kind': true }, /must be a word/],
+    ['an unknown word', { 't.kind': 'blu' }, /`blu` is no value of `t.kind`/],
+    ['a fraction for a count', { 't.count': '1.5' }, /whole number/],
+    ['a number that is none', { 't.count': Number.NaN }, /whole number|a number/],
+    ['nothing', { 'user.young': null }, /must be/],
+    ['a thing without a text', { 't.count': circle }, /not `object`/],
+    ['a fact that the manifest states', { 't.c': false }, /no fact of a call/],
+    ['an unknown fact', { 'user.yung': true }, /unknown fact `user.yung`/],
+  ])('%s', (_what, facts, message) => {
+    const decision = policy.decide({ ...ALLOWED, ...(facts as unknown as CallFacts) });
+    expect(decision.markets.map(({ outcome }) => outcome)).toEqual([
+      'cannot-tell',
+      'cannot-tell',
+      'cannot-tell',
+    ]);
+    expect(decision.problems[0]?.message).toMatch(message);
+    expect(() => policy.explain(decision.id)).toThrow(InputError);
+  });
+
+  test('a market that the policy was not compiled for', () => {
+    expect(policy.decide(ALLOWED).in('BB').outcome).toBe('cannot-tell');
+  });
+
+  test('a market without law', () => {
+    expect(policy.decide(ALLOWED).in('NO')).toMatchObject({
+      outcome: 'cannot-tell',
+      reasons: [{ kind: 'no-rulebook' }],
+    });
+  });
+
+  test('a call that contradicts what the manifest states', () => {
+    const joint = compile({ ...OPTIONS, manifest: feature({ 't.a': true }), callFacts: ['t.b'] });
+    expect(joint.decide({ 't.b': true }).problems).toEqual([]);
+    const decision = joint.decide({ 't.b': false });
+    expect(decision.in('AA').outcome).toBe('cannot-tell');
+    expect(decision.problems[0]?.code).toBe('contradiction');
+  });
+
+  test('a policy of an unknown market, of unknown facts, or of facts that exclude each other is not compiled', () => {
+    expect(() => compile({ ...OPTIONS, markets: ['ZZ'] })).toThrow(/unknown market `ZZ`/);
+    expect(() => compile({ ...OPTIONS, callFacts: ['t.x'] })).toThrow(/unknown fact `t.x`/);
+    expect(() => compile({ ...OPTIONS, manifest: feature({ 't.a': true, 't.b': false }) })).toThrow(
+      /contradicts/,
+    );
+  });
+});
