@@ -20,7 +20,13 @@ export async function runLogServe(rest: readonly string[], args: Arguments, io: 
       'listen on 127.0.0.1, or give writers tokens with `comity log writer`',
     );
   }
-  const onWitness = (problem: WitnessProblem): void => io.err(`${witnessProblemText(problem)}\n`);
+  /** What was said of each witness last: it is asked every second, and need not be complained of as often. */
+  const said = new Map<string, string>();
+  const onWitness = (problem: WitnessProblem): void => {
+    const text = witnessProblemText(problem);
+    if (said.get(problem.witness) !== text) io.err(`${text}\n`);
+    said.set(problem.witness, text);
+  };
   const tell = (problem: unknown): void =>
     io.err(`error: ${problem instanceof Error ? problem.message : String(problem)}\n`);
   return withLog(directory, args, { onWitness, onProblem: tell }, async (log) => {
