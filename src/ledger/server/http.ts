@@ -26,6 +26,8 @@ export interface ListenOptions {
   readonly port?: number;
   /** Connections at a time; more are turned away. Default 512. */
   readonly connections?: number;
+  /** How long one request may take to arrive, in milliseconds. Default 15 000. */
+  readonly requestMs?: number;
   /** Told of errors that are ours. */
   readonly onError?: (error: unknown) => void;
 }
@@ -84,13 +86,14 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
 
 /** Starts a server that answers with `handle`, within limits of time, size and number. */
 export async function listen(handle: Handler, options: ListenOptions = {}): Promise<Running> {
+  const { requestMs = 15_000 } = options;
   const server = createServer(
     {
-      requestTimeout: 15_000,
-      headersTimeout: 10_000,
+      requestTimeout: requestMs,
+      headersTimeout: Math.min(requestMs, 10_000),
       keepAliveTimeout: 30_000,
       maxHeaderSize: 16 * 1024,
-      connectionsCheckingInterval: 5000,
+      connectionsCheckingInterval: Math.ceil(requestMs / 4),
     },
     (request, response) => void answer(handle, request, response, options.onError ?? warn),
   );

@@ -199,6 +199,28 @@ describe('appending over HTTP', () => {
     expect(errors).toHaveLength(1);
   });
 
+  test('hangs up on who takes too long to send a request', async () => {
+    const { server } = await serve({ requestMs: 400, writers: 'anybody' });
+    const { hostname, port } = new URL(server.url);
+    const slow = [
+      'POST /add HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc',
+      'POST /add HTTP/1.1\r\nhos',
+    ];
+    const answers = slow.map(
+      (text) =>
+        new Promise<string>((resolve) => {
+          const socket = connect(Number(port), hostname, () => socket.write(text));
+          let answer = '';
+          socket.on('data', (data) => {
+            answer += String(data);
+          });
+          socket.on('close', () => resolve(answer));
+        }),
+    );
+    for (const answer of await Promise.all(answers)) expect(answer).toContain('408 Request Timeout');
+    expect((await log.store.grow()).size).toBe(0);
+  });
+
   test('keeps its senders’ order: three hundred at once are all there, once each', async () => {
     const { send } = await serve();
     const indices = await Promise.all(
