@@ -173,3 +173,17 @@ function wrong(fact: Fact, value: unknown, wanted: string): Read {
     },
   };
 }
+
+/**
+ * Weights that make one number of the classes of a call, in mixed radix: each fact has as many digits as classes. All
+ * zero where such numbers would not be exact.
+ */
+export function weightsOf(classes: readonly FactClasses[]): readonly number[] {
+  let weight = 1;
+  const weights = classes.map(({ capacity }) => {
+    const own = weight;
+    weight *= capacity;
+    return own;
+  });
+  return weight <= Number.MAX_SAFE_INTEGER ? weights : weights.map(() => 0);
+}

@@ -32,16 +32,29 @@ export interface Decision {
   in(market: string): MarketDecision;
 }
 
-/** Reasons, controls and open facts are worked out when somebody looks: the outcome is what every call needs. */
+/** Works out the detail of a decision in one market. */
+export interface DetailSource {
+  detail(market: number, call: Uint16Array): Detail;
+}
+
+/**
+ * Reasons, controls and open facts are worked out when somebody looks: the outcome is what every call needs, and
+ * thousands of these are kept.
+ */
 class LazyMarketDecision implements MarketDecision {
   readonly market: string;
   readonly outcome: Outcome;
-  #detail: Detail | (() => Detail);
+  readonly #source: DetailSource;
+  readonly #index: number;
+  readonly #call: Uint16Array;
+  #detail: Detail | undefined;
 
-  constructor(market: string, outcome: Outcome, detail: Detail | (() => Detail)) {
+  constructor(market: string, outcome: Outcome, source: DetailSource, index: number, call: Uint16Array) {
     this.market = market;
     this.outcome = outcome;
-    this.#detail = detail;
+    this.#source = source;
+    this.#index = index;
+    this.#call = call;
   }
 
   get reasons(): readonly DecisionReason[] {
@@ -57,12 +70,11 @@ class LazyMarketDecision implements MarketDecision {
   }
 
   toJSON(): MarketDecision {
-    const { market, outcome, reasons, controls, open } = this;
-    return { market, outcome, reasons, controls, open };
+    return settledDecision(this.market, this.outcome, this);
   }
 
   #known(): Detail {
-    if (typeof this.#detail === 'function') this.#detail = this.#detail();
+    this.#detail ??= this.#source.detail(this.#index, this.#call);
     return this.#detail;
   }
 }
@@ -113,15 +125,22 @@ export class KernelDecision implements Decision {
   }
 }
 
-export function marketDecision(
+export function lazyDecision(
   market: string,
   outcome: Outcome,
-  detail: Detail | (() => Detail),
+  source: DetailSource,
+  index: number,
+  call: Uint16Array,
 ): MarketDecision {
-  return new LazyMarketDecision(market, outcome, detail);
+  return new LazyMarketDecision(market, outcome, source, index, call);
+}
+
+export function settledDecision(market: string, outcome: Outcome, detail: Detail): MarketDecision {
+  const { reasons, controls, open } = detail;
+  return { market, outcome, reasons, controls, open };
 }
 
 /** What is decided where nothing can be: never *allowed*. */
 export function cannotTell(market: string): MarketDecision {
-  return new LazyMarketDecision(market, 'cannot-tell', NOTHING);
+  return settledDecision(market, 'cannot-tell', NOTHING);
 }

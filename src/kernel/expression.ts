@@ -15,6 +15,9 @@ export type Node =
   /** What the law itself leaves unsettled: never more than unknown. */
   | { readonly kind: 'doubt'; readonly of: number };
 
+/** A test on a fact. */
+export type Leaf = Extract<Node, { readonly kind: 'leaf' }>;
+
 const FALSE = 0;
 const TRUE = 1;
 /** The expression that is always true. */
@@ -29,15 +32,15 @@ export class Expressions {
     { kind: 'constant', value: false },
     { kind: 'constant', value: true },
   ];
-  readonly #law: Law;
-  readonly #moment: Moment;
+  readonly law: Law;
+  readonly moment: Moment;
   readonly #index = new Map<string, number>();
   readonly #rules = new Map<string, number>();
   readonly #concluded = new Map<string, number>();
 
   constructor(law: Law, moment: Moment) {
-    this.#law = law;
-    this.#moment = moment;
+    this.law = law;
+    this.moment = moment;
   }
 
   /** Whether the rule holds. */
@@ -53,7 +56,7 @@ export class Expressions {
   concluded(name: string): number {
     const known = this.#concluded.get(name);
     if (known !== undefined) return known;
-    const node = this.or((this.#law.definitions.get(name) ?? []).map((rule) => this.rule(rule)));
+    const node = this.or((this.law.definitions.get(name) ?? []).map((rule) => this.rule(rule)));
     this.#concluded.set(name, node);
     return node;
   }
@@ -89,13 +92,13 @@ export class Expressions {
   }
 
   #buildRule(rule: Rule): number {
-    const interval = intervalAt(rule, this.#moment);
+    const interval = intervalAt(rule, this.moment);
     if (interval === undefined || !takesEffect(interval.state)) return FALSE;
-    const scope = rule.scoped ? this.#law.rulebooks.get(rule.rulebook)?.scope : undefined;
+    const scope = rule.scoped ? this.law.rulebooks.get(rule.rulebook)?.scope : undefined;
     const value = this.#and([
       scope === undefined ? TRUE : this.concluded(scope),
       rule.when === undefined ? TRUE : this.condition(rule.when),
-      ...(this.#law.defeaters.get(rule.id) ?? []).map((exception) => this.#not(this.rule(exception))),
+      ...(this.law.defeaters.get(rule.id) ?? []).map((exception) => this.#not(this.rule(exception))),
     ]);
     return rule.ambiguous === undefined || value === FALSE ? value : this.#add({ kind: 'doubt', of: value });
   }

@@ -15,6 +15,7 @@ import type { Machine, Program } from './program.ts';
 import { emit } from './program.ts';
 import { compiled, interpreted, valueIn } from './testdata/answers.ts';
 import { expectedDecision } from './testdata/expected.ts';
+import { webassembly } from './webassembly.ts';
 
 const { law, digest } = loadLaw();
 const folder = join(BUNDLED_LAW, 'cases');
@@ -33,6 +34,7 @@ interface Whole {
   readonly rules: readonly Rule[];
   readonly program: Program;
   readonly machine: Machine;
+  readonly wasm: Machine;
 }
 
 const wholes = new Map<string, Whole>();
@@ -50,7 +52,9 @@ function whole(market: string, moment: Moment): Whole {
   const expressions = new Expressions(law, moment);
   const roots = rules.map((rule) => expressions.rule(rule));
   const program = emit(expressions, roots, () => undefined, isRequest);
-  const built = { expressions, rules, program, machine: bytecode(program) };
+  const [wasm] = webassembly([program]);
+  if (wasm?.backend !== 'webassembly') throw new Error('no WebAssembly');
+  const built = { expressions, rules, program, machine: bytecode(program), wasm };
   wholes.set(key, built);
   return built;
 }
@@ -61,7 +65,7 @@ test('every worked case has the same rules holding, open and failing, whole and 
     .flatMap((one, i) => {
       const moment = { asOf: one.asOf, knownAt: one.knownAt ?? one.asOf };
       const { knowledge } = gather(law.vocabulary, law.jurisdictions, one.market, one.statements);
-      const { expressions, rules, program, machine } = whole(one.market, moment);
+      const { expressions, rules, program, machine, wasm } = whole(one.market, moment);
       const expected = interpreted(law, knowledge, moment, rules);
       const fixed = new Set([...law.vocabulary.facts.keys()].filter((_fact, k) => (k * 7 + i) % 3 > 0));
       const roots = rules.map((rule) => expressions.rule(rule));
@@ -73,10 +77,9 @@ test('every worked case has the same rules holding, open and failing, whole and 
       );
       const same = (answers: unknown): boolean => JSON.stringify(answers) === JSON.stringify(expected);
       return [
-        ...(same(compiled(law, expressions, knowledge, program, machine)) ? [] : [`${one.id}, whole`]),
-        ...(same(compiled(law, expressions, knowledge, residual, bytecode(residual)))
-          ? []
-          : [`${one.id}, specialised`]),
+        ...(same(compiled(law, knowledge, program, machine)) ? [] : [`${one.id}, whole`]),
+        ...(same(compiled(law, knowledge, program, wasm)) ? [] : [`${one.id}, WebAssembly`]),
+        ...(same(compiled(law, knowledge, residual, bytecode(residual))) ? [] : [`${one.id}, specialised`]),
       ];
     });
   expect(mismatches).toEqual([]);

@@ -38,7 +38,6 @@ export interface MarketSource {
   readonly declared: ReadonlyMap<string, DeclaredControl>;
   readonly probe: Probe;
   readonly leafValue: LeafValue;
-  readonly build: (program: Program) => Machine;
 }
 
 const KINDS = [
@@ -83,40 +82,35 @@ interface Scope {
   readonly register: number;
 }
 
-/** The decisions of one market: its program, and what follows from the values of its rules. */
-export class Market {
+/** One market compiled, but for a machine to run it on. */
+export interface MarketPlan {
   readonly market: string;
   readonly program: Program;
-  readonly machine: Machine;
   /** Norms that can change an outcome, whatever the call is. */
   readonly norms: readonly Norm[];
-  /** Coverage of the duties, as it changes decisions. */
-  readonly covered: readonly string[];
-  readonly #expressions: Expressions;
-  readonly #scopes: readonly Scope[];
-  readonly #ruled: boolean;
-  /** Per scope: it is open, and something waits for it. */
-  readonly #waiting: Uint8Array;
+  readonly scopes: readonly Scope[];
+  /** Some rulebook binds here. */
+  readonly ruled: boolean;
+}
 
-  constructor(source: MarketSource) {
-    const { law, market, expressions } = source;
-    const chain = law.jurisdictions.chain(market);
-    const rulebooks = [...law.rulebooks.values()].filter(({ jurisdiction }) => chain.includes(jurisdiction));
-    this.market = market;
-    this.#expressions = expressions;
-    this.#ruled = rulebooks.some(({ binding, status }) => binding && status.state !== 'bill');
-    const scoped = rulebooks.filter(({ scope }) => scope !== undefined);
-    const candidates = rulebooks.flatMap((rulebook) => candidatesOf(source, rulebook));
-    const roots = [
-      ...candidates.map(({ node }) => node),
-      ...candidates.map(({ owed }) => owed),
-      ...scoped.map(({ scope = '' }) => expressions.concluded(scope)),
-    ];
-    const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
-    this.program = emit(expressions, roots, source.leafValue, isRequest);
-    this.machine = source.build(this.program);
-    const register = (root: number): number => this.program.roots[root] ?? 0;
-    this.norms = candidates
+export function planMarket(source: MarketSource): MarketPlan {
+  const { law, market, expressions } = source;
+  const chain = law.jurisdictions.chain(market);
+  const rulebooks = [...law.rulebooks.values()].filter(({ jurisdiction }) => chain.includes(jurisdiction));
+  const scoped = rulebooks.filter(({ scope }) => scope !== undefined);
+  const candidates = rulebooks.flatMap((rulebook) => candidatesOf(source, rulebook));
+  const roots = [
+    ...candidates.map(({ node }) => node),
+    ...candidates.map(({ owed }) => owed),
+    ...scoped.map(({ scope = '' }) => expressions.concluded(scope)),
+  ];
+  const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
+  const program = emit(expressions, roots, source.leafValue, isRequest);
+  const register = (root: number): number => program.roots[root] ?? 0;
+  return {
+    market,
+    program,
+    norms: candidates
       .map(({ rule, rulebook, prohibits, control, covered }, i) => ({
         rule,
         prohibits,
@@ -126,10 +120,36 @@ export class Market {
         register: register(i),
         owed: register(candidates.length + i),
       }))
-      .filter((norm) => norm.register !== FALSE_REGISTER && norm.owed !== FALSE_REGISTER);
-    this.covered = this.norms.filter(({ covered }) => covered).map(({ rule }) => rule.id);
-    this.#scopes = scoped.map((rulebook, i) => ({ rulebook, register: register(candidates.length * 2 + i) }));
-    this.#waiting = new Uint8Array(scoped.length);
+      .filter((norm) => norm.register !== FALSE_REGISTER && norm.owed !== FALSE_REGISTER),
+    scopes: scoped.map((rulebook, i) => ({ rulebook, register: register(candidates.length * 2 + i) })),
+    ruled: rulebooks.some(({ binding, status }) => binding && status.state !== 'bill'),
+  };
+}
+
+/** The decisions of one market: its program in a machine, and what follows from the values of its rules. */
+export class Market {
+  readonly market: string;
+  readonly program: Program;
+  readonly machine: Machine;
+  readonly norms: readonly Norm[];
+  readonly #scopes: readonly Scope[];
+  readonly #ruled: boolean;
+  /** Per scope: it is open, and something waits for it. */
+  readonly #waiting: Uint8Array;
+
+  constructor({ market, program, norms, scopes, ruled }: MarketPlan, machine: Machine) {
+    this.market = market;
+    this.program = program;
+    this.machine = machine;
+    this.norms = norms;
+    this.#scopes = scopes;
+    this.#ruled = ruled;
+    this.#waiting = new Uint8Array(scopes.length);
+  }
+
+  /** Duties that are covered as they are asked. */
+  get covered(): readonly string[] {
+    return this.norms.filter(({ covered }) => covered).map(({ rule }) => rule.id);
   }
 
   /** The outcome for what is loaded. */
@@ -173,10 +193,7 @@ export class Market {
         ...found.filter(({ norm }) => !norm.prohibits).flatMap(named),
       ],
       controls: [...new Set(needed.flatMap(({ control }) => control ?? []))].sort(),
-      open: openFactsOf(this.#expressions, this.program, this.machine, [
-        ...blocked,
-        ...scopes.map(({ register }) => register),
-      ]),
+      open: openFactsOf(this.program, this.machine, [...blocked, ...scopes.map(({ register }) => register)]),
     };
   }
 

@@ -1,10 +1,8 @@
-import type { Expressions } from './expression.ts';
 import type { Machine, Program } from './program.ts';
 import { UNKNOWN } from './program.ts';
 
 /** After a run: the facts whose leaves leave these registers unknown, sorted. */
 export function openFactsOf(
-  { nodes }: Expressions,
   program: Program,
   { values }: Machine,
   registers: readonly number[],
@@ -17,9 +15,8 @@ export function openFactsOf(
     const operand = pairs[i + 1] ?? 0;
     if (reached[pairs[i] ?? 0] === 1 && values[operand] === UNKNOWN) reached[operand] = 1;
   }
-  const facts = [...program.slots, ...program.open].flatMap(({ register, node }) => {
-    const leaf = reached[register] === 1 ? nodes[node] : undefined;
-    return leaf?.kind === 'leaf' ? [leaf.fact] : [];
-  });
+  const facts = [...program.slots, ...program.open].flatMap(({ register, leaf }) =>
+    reached[register] === 1 ? [leaf.fact] : [],
+  );
   return [...new Set(facts)].sort();
 }

@@ -10,8 +10,8 @@ import type { Law } from '../rules/law.ts';
 import { completeFacts, randomRules, rulesBody } from '../rules/testdata/random-law.ts';
 import { day, smallLaw } from '../rules/testdata/small-law.ts';
 import type { CallFacts, MarketDecision } from './decision.ts';
-import type { PolicyOptions } from './policy.ts';
 import { compile } from './policy.ts';
+import type { PolicyOptions } from './policy-options.ts';
 import { expectedDecision } from './testdata/expected.ts';
 
 const LONG = process.env.COMITY_LONG === '1';

@@ -1,45 +1,27 @@
 import { createHash } from 'node:crypto';
 import { assess } from '../assess/assess.ts';
 import type { MarketAssessment } from '../assess/assessment.ts';
-import type { Probe } from '../assess/evidence.ts';
 import type { FactValue } from '../facts/domain.ts';
 import { test } from '../facts/domain.ts';
 import type { Knowledge, Statement } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
-import type { Manifest } from '../facts/manifest.ts';
 import type { Problem } from '../facts/problem.ts';
 import { InputError, throwIfAny } from '../facts/problem.ts';
-import { didYouMean } from '../facts/suggest.ts';
 import type { FactTest } from '../facts/test.ts';
 import type { Law } from '../rules/law.ts';
 import type { Moment } from '../rules/time.ts';
-import { bytecode } from './bytecode.ts';
-import { FactClasses, UNSTATED } from './classes.ts';
-import type { CallFacts, Decision, MarketDecision } from './decision.ts';
-import { cannotTell, KernelDecision, marketDecision } from './decision.ts';
+import { FactClasses, UNSTATED, weightsOf } from './classes.ts';
+import type { CallFacts, Decision, DetailSource, MarketDecision } from './decision.ts';
+import { cannotTell, KernelDecision, lazyDecision, settledDecision } from './decision.ts';
 import { entangledWith } from './entangled.ts';
-import { Expressions } from './expression.ts';
-import { Market } from './market.ts';
-import type { LeafValue, Machine, Program } from './program.ts';
+import type { Expressions } from './expression.ts';
+import type { MarketPlan } from './market.ts';
+import { Market, planMarket } from './market.ts';
+import type { PolicyOptions } from './policy-options.ts';
+import { expressionsFor, unknownFact, unknownMarket } from './policy-options.ts';
+import type { LeafValue, Machine } from './program.ts';
 import { encode } from './program.ts';
-
-/** What a policy is compiled from. */
-export interface PolicyOptions {
-  readonly law: Law;
-  /** SHA-256 of the law, in hexadecimal. */
-  readonly digest: string;
-  readonly manifest: Pick<Manifest, 'name' | 'markets' | 'statements' | 'controls'>;
-  readonly moment: Moment;
-  readonly probe: Probe;
-  /** By default all that the manifest names. */
-  readonly markets?: readonly string[];
-  /** Facts that calls may state; by default those that the vocabulary gives the scope `request`. */
-  readonly callFacts?: readonly string[];
-  /** Decisions that are kept, at most. */
-  readonly keep?: number;
-  /** How programs are run; by default the bytecode. */
-  readonly build?: (program: Program) => Machine;
-}
+import { webassembly } from './webassembly.ts';
 
 /** What a decision rests on, by the reference interpreter. */
 export interface Explanation {
@@ -73,7 +55,6 @@ export class Policy {
   readonly #options: PolicyOptions;
   readonly #identity: string;
   readonly #compiled: readonly Market[];
-  readonly #expressions: Expressions;
   readonly #classes: readonly FactClasses[];
   readonly #index: ReadonlyMap<string, number>;
   /** Weight of each fact in the key of a call; zero weights where the keys would grow past exact numbers. */
@@ -85,6 +66,14 @@ export class Policy {
   /** Other facts follow from what a call states: what is known is gathered anew for each new call. */
   readonly #entangled: boolean;
   readonly #keep: number;
+  readonly #details: DetailSource = {
+    detail: (m, call) => {
+      const market = this.#compiled[m];
+      if (market === undefined) throw new RangeError(`no market ${m}`);
+      this.#load(m, market, call);
+      return market.detail();
+    },
+  };
   readonly #decisions = new Map<number, KernelDecision>();
   readonly #byId = new Map<string, CallFacts>();
 
@@ -108,8 +97,13 @@ export class Policy {
     const entangled = entangledWith(law.vocabulary, this.callFacts);
     this.#entangled = this.callFacts.some((id) => entangled.has(id));
     const variable = new Set([...this.callFacts, ...entangled]);
-    this.#expressions = new Expressions(law, moment);
-    this.#compiled = this.markets.map((market) => this.#compile(market, variable));
+    const expressions = expressionsFor(options);
+    const plans = this.markets.map((market) => this.#plan(market, variable, expressions));
+    const machines = (options.build ?? webassembly)(plans.map(({ program }) => program));
+    this.#compiled = plans.flatMap((plan, i) => {
+      const machine = machines[i];
+      return machine === undefined ? [] : [new Market(plan, machine)];
+    });
     this.#classes = this.callFacts.map(
       (id) => new FactClasses(factOf(law, id), this.#testsOf(id), entangled.has(id)),
     );
@@ -123,9 +117,17 @@ export class Policy {
     this.#identity = this.#identify();
   }
 
-  /** What running the rules takes, per market. */
-  get programs(): readonly Program[] {
-    return this.#compiled.map(({ program }) => program);
+  /** How the rules are run, and how much there is to run: operations and registers over all markets. */
+  get size(): {
+    readonly backend: Machine['backend'];
+    readonly operations: number;
+    readonly registers: number;
+  } {
+    return {
+      backend: this.#compiled[0]?.machine.backend ?? 'bytecode',
+      operations: this.#compiled.reduce((sum, { program }) => sum + program.code.length / 4, 0),
+      registers: this.#compiled.reduce((sum, { program }) => sum + program.registers, 0),
+    };
   }
 
   /**
@@ -199,7 +201,7 @@ export class Policy {
     return { facts: given, markets };
   }
 
-  #compile(market: string, variable: ReadonlySet<string>): Market {
+  #plan(market: string, variable: ReadonlySet<string>, expressions: Expressions): MarketPlan {
     const { law, manifest, moment, probe } = this.#options;
     const { knowledge, problems } = gather(
       law.vocabulary,
@@ -210,15 +212,14 @@ export class Policy {
     throwIfAny(problems);
     const leafValue: LeafValue = ({ fact, place, test: asked }) =>
       variable.has(fact) ? undefined : test(factOf(law, fact), knowledge.domain(fact, place), asked);
-    return new Market({
+    return planMarket({
       law,
       market,
       moment,
-      expressions: this.#expressions,
+      expressions,
       declared: manifest.controls,
       probe,
       leafValue,
-      build: this.#options.build ?? bytecode,
     });
   }
 
@@ -226,9 +227,8 @@ export class Policy {
   #testsOf(id: string): readonly FactTest[] {
     const tests = new Map<string, FactTest>();
     for (const { program } of this.#compiled) {
-      for (const { node } of program.slots) {
-        const leaf = this.#expressions.nodes[node];
-        if (leaf?.kind === 'leaf' && leaf.fact === id) tests.set(JSON.stringify(leaf.test), leaf.test);
+      for (const { leaf } of program.slots) {
+        if (leaf.fact === id) tests.set(JSON.stringify(leaf.test), leaf.test);
       }
     }
     return [...tests].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, asked]) => asked);
@@ -236,9 +236,8 @@ export class Policy {
 
   /** Pairs of a register and the test whose value goes there. */
   #loadsOf({ program }: Market, classes: FactClasses): readonly number[] {
-    return program.slots.flatMap(({ register, node }) => {
-      const leaf = this.#expressions.nodes[node];
-      if (leaf?.kind !== 'leaf' || leaf.fact !== classes.fact.id) return [];
+    return program.slots.flatMap(({ register, leaf }) => {
+      if (leaf.fact !== classes.fact.id) return [];
       const asked = JSON.stringify(leaf.test);
       return [register, classes.tests.findIndex((one) => JSON.stringify(one) === asked)];
     });
@@ -252,12 +251,12 @@ export class Policy {
       if (market === undefined) continue;
       this.#load(m, market, call);
       const outcome = market.decide();
-      const detail = (): ReturnType<Market['detail']> => {
-        this.#load(m, market, call);
-        return market.detail();
-      };
       // What is not kept may stand on a class that the next call overwrites.
-      markets.push(marketDecision(market.market, outcome, kept ? detail : detail()));
+      markets.push(
+        kept
+          ? lazyDecision(market.market, outcome, this.#details, m, call)
+          : settledDecision(market.market, outcome, market.detail()),
+      );
     }
     return this.#decision(call, markets, []);
   }
@@ -285,7 +284,7 @@ export class Policy {
       if (known.problems.length > 0) return cannotTell(market.market);
       this.#loadKnowledge(market, known.knowledge);
       const outcome = market.decide();
-      return marketDecision(market.market, outcome, market.detail());
+      return settledDecision(market.market, outcome, market.detail());
     });
     return this.#decision(
       this.#call.slice(),
@@ -296,9 +295,7 @@ export class Policy {
 
   #loadKnowledge(market: Market, knowledge: Knowledge): void {
     const { law } = this.#options;
-    for (const { register, node } of market.program.slots) {
-      const leaf = this.#expressions.nodes[node];
-      if (leaf?.kind !== 'leaf') continue;
+    for (const { register, leaf } of market.program.slots) {
       const value = test(factOf(law, leaf.fact), knowledge.domain(leaf.fact, leaf.place), leaf.test);
       market.machine.values[register] = encode(value);
     }
@@ -398,31 +395,4 @@ function factOf(law: Law, id: string): Parameters<typeof test>[0] {
   // INVARIANT: the loader refuses conditions on facts outside the vocabulary.
   if (fact === undefined) throw new RangeError(`no fact \`${id}\` in the vocabulary`);
   return fact;
-}
-
-/** Mixed radix: each fact has as many digits as classes. */
-function weightsOf(classes: readonly FactClasses[]): readonly number[] {
-  let weight = 1;
-  const weights = classes.map(({ capacity }) => {
-    const own = weight;
-    weight *= capacity;
-    return own;
-  });
-  return weight <= Number.MAX_SAFE_INTEGER ? weights : weights.map(() => 0);
-}
-
-function unknownMarket(law: Law, market: string): Problem | undefined {
-  return law.jurisdictions.byId.has(market)
-    ? undefined
-    : {
-        code: 'unknown-name',
-        message: `unknown market \`${market}\``,
-        help: didYouMean(market, [...law.jurisdictions.byId.keys()]),
-      };
-}
-
-function unknownFact(id: string, known: readonly string[]): Problem | undefined {
-  return known.includes(id)
-    ? undefined
-    : { code: 'unknown-fact', message: `unknown fact \`${id}\``, help: didYouMean(id, known) };
 }

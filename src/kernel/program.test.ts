@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { FactValue } from '../facts/domain.ts';
 import type { Knowledge } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
@@ -9,10 +9,11 @@ import { learning, randomRules, rulesBody } from '../rules/testdata/random-law.t
 import { day, smallLaw } from '../rules/testdata/small-law.ts';
 import { bytecode } from './bytecode.ts';
 import { Expressions } from './expression.ts';
-import type { Program } from './program.ts';
+import type { Machine, Program } from './program.ts';
 import { AND, emit, NOT, OR } from './program.ts';
 import type { Answer } from './testdata/answers.ts';
 import { compiled, interpreted, valueIn } from './testdata/answers.ts';
+import { webassembly } from './webassembly.ts';
 
 const LONG = process.env.COMITY_LONG === '1';
 const BUDGET = LONG ? 1_800_000 : 2_000;
@@ -50,13 +51,19 @@ function answers(
   { law, knowledge }: Example,
   fixed: (fact: string) => boolean,
   change: (program: Program) => Program = (program) => program,
+  build: (programs: readonly Program[]) => readonly Machine[] = (programs) => programs.map(bytecode),
 ): readonly Answer[] {
   const expressions = new Expressions(law, MOMENT);
   const roots = [...law.rules.values()].map((rule) => expressions.rule(rule));
   const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
   const program = change(emit(expressions, roots, valueIn(law, knowledge, fixed), isRequest));
-  return compiled(law, expressions, knowledge, program, bytecode(program));
+  // Run beside itself: programs that share a module must not disturb each other.
+  const [, machine] = build([program, program]);
+  if (machine === undefined) throw new RangeError();
+  return compiled(law, knowledge, program, machine);
 }
+
+const same = (program: Program): Program => program;
 
 const fixedFacts = fc.subarray([
   't.a',
@@ -92,6 +99,18 @@ describe('compiled rules', () => {
     );
   });
 
+  test('say the same as WebAssembly', () => {
+    fc.assert(
+      fc.property(randomRules, learning, fixedFacts, (rules, { before }, fixed) => {
+        const one = example(rules, before);
+        expect(answers(one, (fact) => fixed.includes(fact), same, webassembly)).toEqual(
+          interpreted(one.law, one.knowledge, MOMENT),
+        );
+      }),
+      { numRuns: RUNS, interruptAfterTimeLimit: BUDGET, markInterruptAsFailure: false },
+    );
+  });
+
   test.each([
     ['AND', AND, OR],
     ['OR', OR, AND],
@@ -114,6 +133,33 @@ describe('compiled rules', () => {
       { numRuns: 300, endOnFailure: true },
     );
     expect(run.failed).toBe(true);
+  });
+});
+
+describe('WebAssembly', () => {
+  const [program] = [
+    emit(
+      new Expressions(smallLaw({}), MOMENT),
+      [],
+      () => undefined,
+      () => false,
+    ),
+  ];
+
+  test('is what runs where it can be compiled', () => {
+    expect(webassembly([program])[0]?.backend).toBe('webassembly');
+  });
+
+  test('gives way to bytecode where it cannot', () => {
+    vi.stubGlobal('WebAssembly', {
+      Module: class {
+        constructor() {
+          throw new Error('refused to compile or instantiate WebAssembly module');
+        }
+      },
+    });
+    expect(webassembly([program])[0]?.backend).toBe('bytecode');
+    vi.unstubAllGlobals();
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Truth } from '../facts/truth.ts';
-import type { Expressions, Node } from './expression.ts';
+import type { Expressions, Leaf, Node } from './expression.ts';
 
 /**
  * A truth value in two rails: bit 0 *definitely*, bit 1 *possibly*. AND and OR of three-valued logic are then the
@@ -31,8 +31,7 @@ const OPEN = 255;
 /** A leaf in a register, to be loaded before each run. */
 export interface Slot {
   readonly register: number;
-  /** Index of the leaf in the expressions. */
-  readonly node: number;
+  readonly leaf: Leaf;
 }
 
 /** A straight line of two-rail operations over one byte per register. */
@@ -55,7 +54,7 @@ export interface Program {
 }
 
 /** The value of a leaf: fixed, or `undefined` where it is loaded before each run. */
-export type LeafValue = (leaf: Extract<Node, { kind: 'leaf' }>) => Truth | undefined;
+export type LeafValue = (leaf: Leaf) => Truth | undefined;
 
 /**
  * Compiles expressions to a program. Leaves with fixed values are folded away: given none, it is the whole rule set;
@@ -125,12 +124,12 @@ export function emit(
     if (values[of] !== OPEN) return because(register(UNKNOWN), operands);
     return because(compute(CAP, of, of), operands);
   };
-  const leaf = (node: Extract<Node, { kind: 'leaf' }>, index: number): number => {
+  const leaf = (node: Leaf): number => {
     const value = leafValue(node);
     if (value === 'true') return TRUE_REGISTER;
     if (value === 'false') return FALSE_REGISTER;
     const target = register(value === undefined ? OPEN : UNKNOWN);
-    (value === undefined ? slots : open).push({ register: target, node: index });
+    (value === undefined ? slots : open).push({ register: target, leaf: node });
     return because(target, [REASONS + (isRequest(node.fact) ? REQUEST : STATIC)]);
   };
   const place = (index: number): number => {
@@ -139,16 +138,16 @@ export function emit(
     const node = nodes[index];
     // INVARIANT: operands are indices of nodes of the same expressions.
     if (node === undefined) throw new RangeError(`no expression ${index}`);
-    const target = build(node, index);
+    const target = build(node);
     placed.set(index, target);
     return target;
   };
-  const build = (node: Node, index: number): number => {
+  const build = (node: Node): number => {
     switch (node.kind) {
       case 'constant':
         return node.value ? TRUE_REGISTER : FALSE_REGISTER;
       case 'leaf':
-        return leaf(node, index);
+        return leaf(node);
       case 'and':
         return and(node.of.map(place));
       case 'or':

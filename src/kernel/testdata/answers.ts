@@ -6,7 +6,6 @@ import type { Law } from '../../rules/law.ts';
 import { openFacts, prove, unsettled } from '../../rules/proof.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { Moment } from '../../rules/time.ts';
-import type { Expressions } from '../expression.ts';
 import { openFactsOf } from '../open.ts';
 import type { LeafValue, Machine, Program } from '../program.ts';
 import { DOUBT, decode, encode, REQUEST, STATIC } from '../program.ts';
@@ -43,15 +42,13 @@ export function interpreted(
 /** What a compiled program says of its roots. */
 export function compiled(
   law: Law,
-  expressions: Expressions,
   knowledge: Knowledge,
   program: Program,
   machine: Machine,
 ): readonly Answer[] {
-  for (const { register, node } of program.slots) {
-    const leaf = expressions.nodes[node];
-    const fact = leaf?.kind === 'leaf' ? law.vocabulary.facts.get(leaf.fact) : undefined;
-    if (leaf?.kind !== 'leaf' || fact === undefined) throw new RangeError(String(node));
+  for (const { register, leaf } of program.slots) {
+    const fact = law.vocabulary.facts.get(leaf.fact);
+    if (fact === undefined) throw new RangeError(leaf.fact);
     machine.values[register] = encode(testFact(fact, knowledge.domain(leaf.fact, leaf.place), leaf.test));
   }
   machine.run();
@@ -61,7 +58,7 @@ export function compiled(
     return value === 'unknown'
       ? {
           value,
-          open: openFactsOf(expressions, program, machine, [root]),
+          open: openFactsOf(program, machine, [root]),
           reasons: machine.reasons[root] ?? 0,
         }
       : { value, open: [], reasons: 0 };
