@@ -102,7 +102,7 @@ beforeAll(async () => {
   page.on('request', (request) => requests.push(request.url()));
   page.on('console', (message) => complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));
-});
+}, 60_000);
 
 afterAll(async () => {
   await browser?.close();

@@ -8,7 +8,7 @@ import { comity } from './testdata/run.ts';
 let database: TestServer;
 beforeAll(async () => {
   database = await startTestServer();
-});
+}, 60_000);
 afterAll(() => database.stop());
 
 test('a log moves to PostgreSQL with its tree, and every verb works there', () => {

@@ -43,7 +43,7 @@ beforeAll(() => {
   expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^example\.com\/ledger\+[0-9a-f]{8}\+/) });
   const input = lines([records[0], { model: 'm-3' }, records[1], [1, 2], records[2]]);
   expect(comity(['log', 'append', log], { input })).toMatchObject({ code: 0, out: '0\n1\n2\n3\n4\n' });
-});
+}, 60_000);
 
 describe('comity log init', () => {
   test('makes a key that only its owner can read, and a policy for those who verify', () => {

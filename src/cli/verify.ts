@@ -8,6 +8,7 @@ import { readZip } from '../ledger/evidence/zip.ts';
 import { nodeHasher } from '../ledger/node-hash.ts';
 import { nodeSignatures } from '../ledger/node-signatures.ts';
 import { recordValidator } from '../ledger/validate.ts';
+import { ENTRY_FRAME_BYTES } from '../tlog/bundle.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
 import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
@@ -106,9 +107,25 @@ function verified(
   options: VerifierOptions,
   demandRecords: boolean,
 ): { readonly verdict: Verdict; readonly plain: boolean } {
-  const verdict = verifyEvidence(archive, { ...options, readRecord: recordValidator().parse });
+  const readRecord = recordValidator().parse;
+  if (!demandRecords && !beginsWithRecord(archive, readRecord)) {
+    return { verdict: verifyEvidence(archive, options), plain: true };
+  }
+  const verdict = verifyEvidence(archive, { ...options, readRecord });
   const plain = !demandRecords && verdict.kind === 'INVALID' && verdict.fault === 'record-invalid';
   return plain ? { verdict: verifyEvidence(archive, options), plain } : { verdict, plain };
+}
+
+/** Whether reading entries as records is worth a try: a large archive would be verified twice otherwise. */
+function beginsWithRecord(archive: Uint8Array, readRecord: (bytes: Uint8Array) => unknown): boolean {
+  try {
+    const entries = readZip(archive).get(FILES.entries) ?? new Uint8Array();
+    const length = (entries[0] ?? 0) * 256 + (entries[1] ?? 0);
+    readRecord(entries.subarray(ENTRY_FRAME_BYTES, ENTRY_FRAME_BYTES + length));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The checkpoint of an archive, whatever it is worth. */

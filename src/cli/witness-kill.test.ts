@@ -34,8 +34,10 @@ test(`a witness that is killed ${RUNS} times while it cosigns remembers everythi
     expect([cosigned, asked]).toContain(size);
     cosigned = size;
     const exited = new Promise((resolve) => witness.process.once('exit', resolve));
-    setTimeout(() => witness.process.kill('SIGKILL'), 20 + Math.random() * 150);
-    for (;;) {
+    const last = 1 + Math.floor(Math.random() * 12);
+    for (let answered = 0; ; answered++) {
+      // Somewhere in the middle of a request.
+      if (answered === last) setTimeout(() => witness.process.kill('SIGKILL'), Math.random() * 8);
       while (tree.size <= cosigned) tree.append(Buffer.from(`entry ${tree.size}`));
       asked = cosigned + 1;
       const note = signCheckpoint({ origin: ORIGIN, size: asked, root: tree.root(asked), extensions: [] }, [
@@ -55,5 +57,5 @@ test(`a witness that is killed ${RUNS} times while it cosigns remembers everythi
     }
     await exited;
   }
-  expect(cosigned).toBeGreaterThan(RUNS);
+  expect(cosigned).toBeGreaterThanOrEqual(RUNS);
 });

@@ -43,7 +43,7 @@ beforeAll(async () => {
     3,
     servers.map(({ line }) => line),
   );
-});
+}, 60_000);
 
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
