@@ -7,6 +7,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   law: () => import('./law.ts'),
   decide: () => import('./decide.ts'),
   plan: () => import('./plan.ts'),
+  kernel: () => import('./kernel.ts'),
 };
 
 /** Benchmarks of the log: scripts of their own, since they pin cores, start servers and count system calls. */

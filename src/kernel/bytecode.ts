@@ -1,11 +1,11 @@
 import type { Machine, Program } from './program.ts';
-import { AND, CAP, FALSE, fixedReasons, NOT, OR, TRUE, UNKNOWN } from './program.ts';
+import { AND, CAP, FALSE, NOT, OR, reasonsOfFixed, TRUE, UNKNOWN } from './program.ts';
 
 /** Runs a program instruction by instruction: everywhere, and where WebAssembly may not be compiled. */
 export function bytecode(program: Program): Machine {
-  const { code, reasons: pairs } = program;
+  const { code, reasons: pairs, fixedReasons } = program;
   const values = program.preset.slice();
-  const reasons = fixedReasons(program.registers);
+  const reasons = reasonsOfFixed(program);
   return {
     backend: 'bytecode',
     values,
@@ -18,8 +18,8 @@ export function bytecode(program: Program): Machine {
       }
     },
     giveReasons: () => {
-      for (let i = 0; i < pairs.length; i += 2) reasons[pairs[i] ?? 0] = 0;
-      for (let i = 0; i < pairs.length; i += 2) {
+      for (let i = fixedReasons; i < pairs.length; i += 2) reasons[pairs[i] ?? 0] = 0;
+      for (let i = fixedReasons; i < pairs.length; i += 2) {
         const target = pairs[i] ?? 0;
         if (values[target] === UNKNOWN)
           reasons[target] = (reasons[target] ?? 0) | (reasons[pairs[i + 1] ?? 0] ?? 0);

@@ -11,11 +11,11 @@ import { encode } from './program.ts';
 /** The class of a fact that a call does not state. */
 export const UNSTATED = 0;
 /** Classes of a fact whose values cannot be listed: more are decided afresh each time. */
-const OPEN_CAPACITY = 64;
+const OPEN_CAPACITY = 512;
 /** Values remembered per fact with their class. */
 const MEMORY = 4096;
-/** Words of a set that fit one bit mask. */
-const MASK_BITS = 30;
+/** Bits of one limb of a mask: a small integer. */
+const LIMB = 30;
 
 /** Values of one fact that no rule can tell apart. */
 export interface ValueClass {
@@ -39,17 +39,18 @@ export class FactClasses {
   readonly #exact: boolean;
   readonly #byRow = new Map<string, number>();
   readonly #byValue = new Map<string | number | boolean, number>();
+  /** For a set: the bit of each word, counted over all limbs of a mask. */
   readonly #bits: ReadonlyMap<string, number> | undefined;
+  readonly #limbs: Int32Array;
 
   /** @param exact keep all values apart, for facts from which others follow. */
   constructor(fact: Fact, tests: readonly FactTest[], exact: boolean) {
     this.fact = fact;
     this.tests = tests;
     this.#exact = exact;
-    this.#bits =
-      fact.type === 'set' && fact.values.size <= MASK_BITS
-        ? new Map([...fact.values.keys()].map((word, i) => [word, 1 << i]))
-        : undefined;
+    this.#bits = bitsOf(fact, tests, exact);
+    const bits = 1 + Math.max(0, ...(this.#bits?.values() ?? []));
+    this.#limbs = new Int32Array(Math.ceil(bits / LIMB));
     this.#add(this.#row(fullDomain(fact)), undefined, '');
     const listed = fact.type === 'bool' ? [true, false] : fact.type === 'enum' ? [...fact.values.keys()] : [];
     this.capacity = listed.length > 0 ? listed.length + 1 : OPEN_CAPACITY;
@@ -95,17 +96,40 @@ export class FactClasses {
     return index;
   }
 
-  #mask(words: readonly unknown[]): number | undefined {
+  /** One name for all lists of words that every test treats alike; a small integer where one limb suffices. */
+  #mask(words: readonly unknown[]): number | string | undefined {
     if (this.#bits === undefined) return undefined;
-    let mask = 0;
+    const limbs = this.#limbs.fill(0);
     for (let i = 0; i < words.length; i++) {
       const word = words[i];
       const bit = typeof word === 'string' ? this.#bits.get(word) : undefined;
       if (bit === undefined) return undefined;
-      mask |= bit;
+      const limb = Math.floor(bit / LIMB);
+      limbs[limb] = (limbs[limb] ?? 0) | (1 << (bit % LIMB));
     }
-    return mask;
+    return limbs.length === 1 ? limbs[0] : limbs.join();
   }
+}
+
+/** A bit for each word of a set; words that every test treats alike share one. */
+function bitsOf(
+  fact: Fact,
+  tests: readonly FactTest[],
+  exact: boolean,
+): ReadonlyMap<string, number> | undefined {
+  if (fact.type !== 'set') return undefined;
+  const patterns = new Map<string, number>();
+  const bits = new Map<string, number>();
+  for (const word of fact.values.keys()) {
+    const pattern = tests.map((asked) =>
+      (asked.kind === 'has' || asked.kind === 'only') && asked.values.includes(word) ? 1 : 0,
+    );
+    const name = exact ? word : pattern.join('');
+    const bit = patterns.get(name) ?? patterns.size;
+    patterns.set(name, bit);
+    bits.set(word, bit);
+  }
+  return bits;
 }
 
 function key(row: Uint8Array, exact: string): string {

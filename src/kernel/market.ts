@@ -9,7 +9,17 @@ import type { Expressions } from './expression.ts';
 import { ALWAYS } from './expression.ts';
 import { openFactsOf } from './open.ts';
 import type { LeafValue, Machine, Program } from './program.ts';
-import { DOUBT, emit, FALSE, FALSE_REGISTER, REQUEST, STATIC, TRUE, UNKNOWN } from './program.ts';
+import {
+  DOUBT,
+  emit,
+  FALSE,
+  FALSE_REGISTER,
+  REQUEST,
+  STATIC,
+  TRUE,
+  TRUE_REGISTER,
+  UNKNOWN,
+} from './program.ts';
 
 /** Why a market has its outcome, by the rule or the rulebook that makes it so. */
 export interface DecisionReason {
@@ -70,6 +80,7 @@ interface Norm {
   /** The control of a duty, and whether it is in place as asked. */
   readonly control?: string;
   readonly covered: boolean;
+  readonly scoped: boolean;
   /** Index of the rulebook's scope, or -1. */
   readonly scope: number;
   readonly register: number;
@@ -116,6 +127,7 @@ export function planMarket(source: MarketSource): MarketPlan {
         prohibits,
         ...(control === undefined ? {} : { control }),
         covered,
+        scoped: rule.scoped,
         scope: scoped.indexOf(rulebook),
         register: register(i),
         owed: register(candidates.length + i),
@@ -136,6 +148,9 @@ export class Market {
   readonly #ruled: boolean;
   /** Per scope: it is open, and something waits for it. */
   readonly #waiting: Uint8Array;
+  /** The norms that can make a reason, and what those make that hold whatever the call is. */
+  readonly #weighed: readonly Norm[];
+  readonly #always: number;
 
   constructor({ market, program, norms, scopes, ruled }: MarketPlan, machine: Machine) {
     this.market = market;
@@ -145,6 +160,15 @@ export class Market {
     this.#scopes = scopes;
     this.#ruled = ruled;
     this.#waiting = new Uint8Array(scopes.length);
+    const fixed = norms.filter(({ register, owed }) => register === TRUE_REGISTER && owed === TRUE_REGISTER);
+    this.#always = fixed.reduce(
+      (kinds, { prohibits, covered, control }) =>
+        kinds | (prohibits ? PROHIBITED : covered || control === undefined ? 0 : OUTSTANDING),
+      0,
+    );
+    // A covered duty makes no reason, and nothing waits for it. Where the scope of one
+    // that always holds is open, the outcome is the scope's either way.
+    this.#weighed = norms.filter((norm) => !norm.covered && !fixed.includes(norm));
   }
 
   /** Duties that are covered as they are asked. */
@@ -155,10 +179,10 @@ export class Market {
   /** The outcome for what is loaded. */
   decide(): Outcome {
     if (!this.#ruled) return 'cannot-tell';
-    const { machine, norms } = this;
-    const { values, reasons } = machine;
-    machine.run();
-    let kinds = this.#weighScopes() ? SCOPE_OPEN : 0;
+    const norms = this.#weighed;
+    const { values, reasons } = this.machine;
+    this.machine.run();
+    let kinds = this.#always | (this.#weighScopes() ? SCOPE_OPEN : 0);
     for (let i = 0; i < norms.length; i++) {
       const norm = norms[i];
       if (norm !== undefined) kinds |= this.#kindOf(norm, values, reasons);
@@ -170,6 +194,8 @@ export class Market {
   detail(): Detail {
     if (!this.#ruled) return { reasons: [{ kind: 'no-rulebook' }], controls: [], open: [] };
     this.decide();
+    // Covered duties are needed too, and were not weighed.
+    this.machine.giveReasons();
     const { values, reasons } = this.machine;
     const found = this.norms.map((norm) => ({ norm, kind: this.#kindOf(norm, values, reasons) }));
     const scopes = this.#scopes.filter((_, i) => this.#waiting[i] === 1);
@@ -199,7 +225,7 @@ export class Market {
 
   /** Finds the scopes that are open and waited for; gives reasons for what is unknown where somebody needs them. */
   #weighScopes(): boolean {
-    const { norms } = this;
+    const norms = this.#weighed;
     const { values, reasons } = this.machine;
     let unknown = false;
     this.#waiting.fill(0);
@@ -207,7 +233,7 @@ export class Market {
       const norm = norms[i];
       if (norm === undefined || values[norm.register] === FALSE || values[norm.owed] === FALSE) continue;
       if (values[norm.register] === UNKNOWN) unknown = true;
-      if (norm.scope >= 0 && norm.rule.scoped && !norm.covered) this.#waiting[norm.scope] = 1;
+      if (norm.scope >= 0 && norm.scoped) this.#waiting[norm.scope] = 1;
     }
     if (!unknown) {
       // A scoped norm is no more than unknown while its scope is.

@@ -57,6 +57,8 @@ export class Policy {
   readonly #compiled: readonly Market[];
   readonly #classes: readonly FactClasses[];
   readonly #index: ReadonlyMap<string, number>;
+  readonly #lastIds: string[] = [];
+  readonly #lastIndices: number[] = [];
   /** Weight of each fact in the key of a call; zero weights where the keys would grow past exact numbers. */
   readonly #weights: readonly number[];
   /** Classes of the call at hand. */
@@ -139,8 +141,9 @@ export class Policy {
     call.fill(UNSTATED);
     let key = 0;
     let kept = true;
+    let n = 0;
     for (const id in facts) {
-      const i = this.#index.get(id);
+      const i = this.#indexOf(id, n++);
       const classes = i === undefined ? undefined : this.#classes[i];
       if (i === undefined || classes === undefined) return this.#refuse(facts, this.#unexpected(id));
       const found = classes.classOf(facts[id]);
@@ -199,6 +202,17 @@ export class Policy {
         );
     }
     return { facts: given, markets };
+  }
+
+  /** Calls mostly state the same facts in the same order: the one stated at this place last is tried first. */
+  #indexOf(id: string, place: number): number | undefined {
+    if (this.#lastIds[place] === id) return this.#lastIndices[place];
+    const index = this.#index.get(id);
+    if (index !== undefined && place < this.callFacts.length) {
+      this.#lastIds[place] = id;
+      this.#lastIndices[place] = index;
+    }
+    return index;
   }
 
   #plan(market: string, variable: ReadonlySet<string>, expressions: Expressions): MarketPlan {

@@ -22,7 +22,7 @@ export const CAP = 3;
 
 /** Registers with fixed values: false, true, and unknown for each combination of reasons. */
 export const FALSE_REGISTER = 0;
-const TRUE_REGISTER = 1;
+export const TRUE_REGISTER = 1;
 const REASONS = 2;
 const FIXED = REASONS + 8;
 /** In {@link Program.preset}: computed by the program or loaded before it runs. */
@@ -43,9 +43,10 @@ export interface Program {
   readonly code: Int32Array;
   /**
    * Pairs of an expression and an operand, operands first: the reasons why an unknown expression is unknown are those
-   * of its unknown operands.
+   * of its unknown operands. Pairs of fixed expressions come first, up to `fixedReasons`: they are the same in every run.
    */
   readonly reasons: Int32Array;
+  readonly fixedReasons: number;
   readonly slots: readonly Slot[];
   /** Leaves that stay unknown whatever is loaded. */
   readonly open: readonly Slot[];
@@ -70,7 +71,8 @@ export function emit(
 ): Program {
   const values: number[] = [FALSE, TRUE, ...Array.from({ length: FIXED - REASONS }, () => UNKNOWN)];
   const code: number[] = [];
-  const reasons: number[] = [];
+  const fixedReasons: number[] = [];
+  const openReasons: number[] = [];
   const slots: Slot[] = [];
   const open: Slot[] = [];
   const placed = new Map<number, number>();
@@ -81,6 +83,7 @@ export function emit(
     return target;
   };
   const because = (target: number, operands: readonly number[]): number => {
+    const reasons = values[target] === OPEN ? openReasons : fixedReasons;
     for (const operand of operands) reasons.push(target, operand);
     return target;
   };
@@ -171,7 +174,8 @@ export function emit(
     registers: values.length,
     preset: Uint8Array.from(values, (value) => (value === OPEN ? 0 : value)),
     code: Int32Array.from(code),
-    reasons: Int32Array.from(reasons),
+    reasons: Int32Array.from([...fixedReasons, ...openReasons]),
+    fixedReasons: fixedReasons.length,
     slots,
     open,
     roots: Int32Array.from(placedRoots),
@@ -186,10 +190,15 @@ export function decode(value: number): Truth {
   return value === TRUE ? 'true' : value === FALSE ? 'false' : 'unknown';
 }
 
-/** The reasons of the fixed registers, from which {@link Machine.giveReasons} starts. */
-export function fixedReasons(registers: number): Uint8Array {
+/** The reasons of the registers with fixed values, from which {@link Machine.giveReasons} goes on. */
+export function reasonsOfFixed({ registers, preset, reasons: pairs, fixedReasons }: Program): Uint8Array {
   const reasons = new Uint8Array(registers);
   for (let bits = 0; bits < FIXED - REASONS; bits++) reasons[REASONS + bits] = bits;
+  for (let i = 0; i < fixedReasons; i += 2) {
+    const target = pairs[i] ?? 0;
+    if (preset[target] === UNKNOWN)
+      reasons[target] = (reasons[target] ?? 0) | (reasons[pairs[i + 1] ?? 0] ?? 0);
+  }
   return reasons;
 }
 

@@ -1,6 +1,6 @@
 import { bytecode } from './bytecode.ts';
 import type { Machine, Program } from './program.ts';
-import { AND, CAP, fixedReasons, NOT, OR, UNKNOWN } from './program.ts';
+import { AND, CAP, NOT, OR, reasonsOfFixed, UNKNOWN } from './program.ts';
 
 /** Instructions of the WebAssembly core specification, §5.4. */
 const CALL = 0x10;
@@ -38,7 +38,7 @@ export function webassembly(programs: readonly Program[]): readonly Machine[] {
     const values = new Uint8Array(buffer, base, registers);
     const reasons = new Uint8Array(buffer, base + registers, registers);
     values.set(preset);
-    reasons.set(fixedReasons(registers));
+    reasons.set(reasonsOfFixed(program));
     return {
       backend: 'webassembly',
       values,
@@ -175,10 +175,13 @@ function operation(body: number[], code: Int32Array, at: number, base: number): 
 }
 
 /** Reasons of an expression: those of its operands where it is unknown, else none. */
-function reasonChunks({ reasons: pairs, registers }: Program, base: number): readonly (readonly number[])[] {
+function reasonChunks(
+  { reasons: pairs, fixedReasons, registers }: Program,
+  base: number,
+): readonly (readonly number[])[] {
   const chunks: number[][] = [];
   const reasonsBase = base + registers;
-  for (let at = 0; at < pairs.length; ) {
+  for (let at = fixedReasons; at < pairs.length; ) {
     const body: number[] = [];
     for (const end = at + CHUNK * 2; at < pairs.length && at < end; ) {
       const target = pairs[at] ?? 0;
