@@ -32,6 +32,10 @@ const VERBS = [
   'diff',
   'agreements',
   'crosswalk',
+  'log',
+  'verify',
+  'witness',
+  'monitor',
   'init',
   'law',
 ];

@@ -39,6 +39,22 @@ const COMMANDS: Readonly<
     summary: 'which other duties the same evidence serves, and what is left over',
     load: () => import('./crosswalk.ts'),
   },
+  log: {
+    summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
+    load: () => import('./log.ts'),
+  },
+  verify: {
+    summary: 'is this evidence what the log signed, the same for everybody, and whole?',
+    load: () => import('./verify.ts'),
+  },
+  witness: {
+    summary: 'vouch for others’ logs, and decide which witnesses must vouch for ours',
+    load: () => import('./witness.ts'),
+  },
+  monitor: {
+    summary: 'follow logs and their witnesses, and prove it when a log shows two histories',
+    load: () => import('./monitor.ts'),
+  },
   init: {
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),
