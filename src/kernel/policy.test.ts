@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { assess } from '../assess/assess.ts';
 import type { Probe } from '../assess/evidence.ts';
 import type { FactValue } from '../facts/domain.ts';
@@ -15,6 +15,7 @@ import type { PolicyOptions } from './policy-options.ts';
 import { expectedDecision } from './testdata/expected.ts';
 
 const LONG = process.env.COMITY_LONG === '1';
+if (LONG) vi.setConfig({ testTimeout: 2_000_000 });
 const LIMIT = {
   numRuns: LONG ? 100_000 : 200,
   interruptAfterTimeLimit: LONG ? 1_800_000 : 2_500,
@@ -302,5 +303,75 @@ describe('bad input never allows', () => {
     expect(() => compile({ ...OPTIONS, manifest: feature({ 't.a': true, 't.b': false }) })).toThrow(
       /contradicts/,
     );
+  });
+});
+
+describe('corners in which a decision is as the assessment has it', () => {
+  const lawOf = (body: string): Law => {
+    const law = smallLaw({ 'aa/act': body });
+    const { constraints } = law.vocabulary;
+    return {
+      ...law,
+      vocabulary: { ...law.vocabulary, constraints: constraints.filter(({ id }) => id === 'a-implies-b') },
+    };
+  };
+  const from = 'effective: [{from: 2025-01-01}]';
+
+  test.each([
+    [
+      'a scope open on the call and on an unsettled point',
+      `scope: aa.act.in
+rules:
+  - {id: in-1, scope: none, cite: § 1, ${from}, when: {user.young: true}, define: aa.act.in}
+  - {id: in-2, scope: none, cite: § 2, ${from}, when: {t.c: true}, define: aa.act.in, ambiguous: two readings}
+  - {id: ban, cite: § 3, ${from}, when: {t.kind: red}, prohibit: it}
+`,
+      { 't.c': true, 't.kind': 'red' },
+    ],
+    [
+      'an open scope for which nothing waits',
+      `scope: aa.act.in
+rules:
+  - {id: in-1, scope: none, cite: § 1, ${from}, when: {t.a: true}, define: aa.act.in}
+  - {id: ban, scope: none, cite: § 2, ${from}, when: {user.young: true}, prohibit: it}
+`,
+      {},
+    ],
+    [
+      'a duty in place that some calls trigger',
+      `rules: [{id: logs, cite: § 1, ${from}, when: {user.young: true}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}]`,
+      { 'market.role': ['maker'] },
+    ],
+  ] as const)('%s', (_what, body, facts) => {
+    const options = { ...OPTIONS, law: lawOf(body), manifest: feature(facts, declared('P6M')) };
+    const policy = compile(options);
+    for (const call of [{}, { 'user.young': true }, { 'user.young': false }])
+      expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
+  });
+
+  test('places that no rule names are told apart where facts are computed from them', () => {
+    const options = {
+      ...OPTIONS,
+      law: lawOf(`rules: [{id: here, cite: § 1, ${from}, when: {market.here: true}, prohibit: it}]`),
+      manifest: feature({}),
+      callFacts: ['t.places'],
+    };
+    const policy = compile(options);
+    for (const place of ['AA', 'BB', 'AA-X', 'AA']) {
+      const call = { 't.places': [place] };
+      expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
+    }
+  });
+
+  test('more classes of values than are kept', () => {
+    const rules = Array.from(
+      { length: 600 },
+      (_, k) => `  - {id: r${k}, cite: § ${k}, ${from}, when: {t.count: {gte: ${k + 1}}}, prohibit: it}\n`,
+    );
+    const law = lawOf(`rules:\n${rules.join('')}`);
+    const policy = compile({ ...OPTIONS, law, manifest: feature({}), callFacts: ['t.count'] });
+    const decisions = rules.map((_, k) => policy.decide({ 't.count': k }));
+    expect(decisions.map((decision) => decision.in('AA').reasons.length)).toEqual(rules.map((_, k) => k));
+    expect(new Set(decisions.map(({ id }) => id)).size).toBe(rules.length);
   });
 });

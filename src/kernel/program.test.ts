@@ -16,6 +16,7 @@ import { compiled, interpreted, valueIn } from './testdata/answers.ts';
 import { webassembly } from './webassembly.ts';
 
 const LONG = process.env.COMITY_LONG === '1';
+if (LONG) vi.setConfig({ testTimeout: 2_000_000 });
 const BUDGET = LONG ? 1_800_000 : 2_000;
 const RUNS = LONG ? 200_000 : 400;
 
