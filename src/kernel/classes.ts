@@ -42,6 +42,9 @@ export class FactClasses {
   /** For a set: the bit of each word, counted over all limbs of a mask. */
   readonly #bits: ReadonlyMap<string, number> | undefined;
   readonly #limbs: Int32Array;
+  /** The classes of the two values of a flag. */
+  readonly #yes: number | undefined;
+  readonly #no: number | undefined;
 
   /** @param exact keep all values apart, for facts from which others follow. */
   constructor(fact: Fact, tests: readonly FactTest[], exact: boolean) {
@@ -55,11 +58,15 @@ export class FactClasses {
     const listed = fact.type === 'bool' ? [true, false] : fact.type === 'enum' ? [...fact.values.keys()] : [];
     this.capacity = listed.length > 0 ? listed.length + 1 : OPEN_CAPACITY;
     for (const value of listed) this.#byValue.set(value, this.#classify(value));
+    this.#yes = this.#byValue.get(true);
+    this.#no = this.#byValue.get(false);
   }
 
   /** The class of a stated value, {@link capacity} when it found no room, or what is wrong with the value. */
   classOf(value: unknown): number | Problem {
-    if (typeof value === 'string' || typeof value === 'boolean') {
+    const flag = value === true ? this.#yes : value === false ? this.#no : undefined;
+    if (flag !== undefined) return flag;
+    if (typeof value === 'string') {
       const known = this.#byValue.get(value);
       if (known !== undefined) return known;
     }

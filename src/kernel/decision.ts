@@ -4,7 +4,7 @@ import type { Problem } from '../facts/problem.ts';
 import type { Moment } from '../rules/time.ts';
 import type { DecisionReason, Detail } from './market.ts';
 
-/** What a single call states. */
+/** What a single call states. A fact that differs by market is stated for all markets alike. */
 export type CallFacts = Readonly<Record<string, FactValue | number>>;
 
 /** The decision on one call in one market. */
