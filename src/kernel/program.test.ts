@@ -10,7 +10,7 @@ import { day, smallLaw } from '../rules/testdata/small-law.ts';
 import { bytecode } from './bytecode.ts';
 import { Expressions } from './expression.ts';
 import type { Machine, Program } from './program.ts';
-import { AND, emit, NOT, OR } from './program.ts';
+import { AND, CAP, emit, NOT, OR } from './program.ts';
 import type { Answer } from './testdata/answers.ts';
 import { compiled, interpreted, valueIn } from './testdata/answers.ts';
 import { webassembly } from './webassembly.ts';
@@ -116,6 +116,7 @@ describe('compiled rules', () => {
     ['AND', AND, OR],
     ['OR', OR, AND],
     ['NOT', NOT, AND],
+    ['CAP', CAP, OR],
   ])('would be caught with one %s compiled to something else', (_name, from, to) => {
     const swapped = (program: Program): Program => {
       const code = program.code.slice();
