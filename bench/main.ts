@@ -18,6 +18,10 @@ const SCRIPTS: Readonly<Record<string, { readonly summary: string; readonly run:
       run: () => import('./tlog.ts'),
     },
     'ledger-append': { summary: 'durable append to files', run: () => import('./ledger-append.ts') },
+    'ledger-http': {
+      summary: 'append over HTTP, and to witnessed checkpoints',
+      run: () => import('./ledger-http.ts'),
+    },
     'ledger-postgres': {
       summary: 'durable append to PostgreSQL by several replicas',
       run: () => import('./ledger-postgres.ts'),

@@ -1,0 +1,319 @@
+// The log over HTTP: `node bench/ledger-http.ts [directory]`. Server, load generator and witnesses are processes of
+// their own; server and generator have a core each where `taskset` exists. Entries are durable by fdatasync before they
+// are acknowledged and appended exactly once; after each round the log is read back: it must hold the acknowledged
+// entries, each at the index that was answered, and nothing else, under the root that it signed.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createLogDirectory, readLogDirectory } from '../src/ledger/directory.ts';
+import { nodeHasher } from '../src/ledger/node-hash.ts';
+import { nodeSignatures } from '../src/ledger/node-signatures.ts';
+import { parseQuorum, quorumPolicy } from '../src/ledger/quorum.ts';
+import { createWitnessDirectory, trustLogs } from '../src/ledger/witness/keys.ts';
+import { Frontier } from '../src/tlog/frontier.ts';
+import { parseVerifierKey } from '../src/tlog/note-key.ts';
+import { type Policy, verifyCheckpoint } from '../src/tlog/policy.ts';
+import { machine } from './bench.ts';
+import { Connection, entryOf, type Load, type Measured } from './ledger-http-load.ts';
+
+const SECONDS = 3;
+const ROUNDS = 3;
+/** How long one state of the witnesses is measured. */
+const WITNESSED_SECONDS = 10;
+const COUNTRIES = ['de', 'br', 'jp', 'ch'];
+const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
+const GENERATOR = join(import.meta.dirname, 'ledger-http-load.ts');
+const TRACER = 'strace';
+const SERVER_CORE = 0;
+const OTHER_CORE = 1;
+
+type Shape = Pick<Load, 'path' | 'connections' | 'batch'> & { readonly title: string };
+
+const SHAPES: readonly Shape[] = [
+  { title: 'POST /add, 64 connections', path: '/add', connections: 64, batch: 1 },
+  { title: 'POST /v1/append, 4 connections, 256 lines', path: '/v1/append', connections: 4, batch: 256 },
+];
+
+interface Served {
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+const pinned = cpus().length > OTHER_CORE && succeeds('taskset', '--version');
+const root = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'comity-bench-'));
+console.log(machine());
+console.log(
+  pinned
+    ? `server on core ${SERVER_CORE}; generator and witnesses on core ${OTHER_CORE}`
+    : 'no taskset or one core only: nothing is pinned',
+);
+try {
+  for (const shape of SHAPES) await medianOf(shape);
+  await countSyncs();
+  await witnessed();
+  console.log('peer absent: the Go log Tessera does not come with this project, so nothing is compared');
+} finally {
+  rmSync(root, { recursive: true });
+}
+
+async function medianOf(shape: Shape): Promise<void> {
+  const rounds: Measured[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push((await measure(shape)).measured);
+  rounds.sort((a, b) => a.perSecond - b.perSecond);
+  const median = rounds[Math.floor(ROUNDS / 2)];
+  if (median === undefined) return;
+  const rates = rounds.map(({ perSecond }) => figure(perSecond));
+  const cpu =
+    median.perCpuSecond === undefined ? '' : `   ${figure(median.perCpuSecond)} per CPU second of the server`;
+  console.log(
+    `${shape.title.padEnd(42)} ${figure(median.perSecond).padStart(8)} entries/s   p50 ${median.p50.toFixed(2)} ms  ` +
+      `p99 ${median.p99.toFixed(2)} ms a request${cpu}   (${rates[0]} to ${rates.at(-1)})`,
+  );
+}
+
+/** One round on a log of its own. `during` runs beside the load and is told the server's process. */
+async function measure<T>(
+  { title: _, ...shape }: Shape,
+  during?: (pid: number) => Promise<() => Promise<T>>,
+): Promise<{ readonly measured: Measured; readonly entries: number; readonly seen: T | undefined }> {
+  const directory = mkdtempSync(join(root, 'log-'));
+  await createLogDirectory(directory, 'bench.example/http');
+  const server = await serve(SERVER_CORE, ['log', 'serve', directory, '--anybody-writes']);
+  const acknowledged = join(directory, 'acknowledged');
+  const load: Load = { ...shape, url: server.url, server: server.pid, seconds: SECONDS, acknowledged };
+  const { measured, seen } = await withStopped(server, async () => {
+    const finish = await during?.(server.pid);
+    const text = await output(OTHER_CORE, [GENERATOR, JSON.stringify(load)]);
+    return { measured: JSON.parse(text) as Measured, seen: await finish?.() };
+  });
+  const entries = await checkHolds(directory, acknowledged);
+  rmSync(directory, { recursive: true });
+  return { measured, entries, seen };
+}
+
+/** Reads the log back and compares it with what was acknowledged. */
+async function checkHolds(directory: string, acknowledged: string): Promise<number> {
+  const bytes = readFileSync(acknowledged);
+  const numbers = new Map<number, number>();
+  for (let at = 0; at < bytes.length; at += 8)
+    numbers.set(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4));
+  if (numbers.size * 8 !== bytes.length) throw new Error('two entries were given the same index');
+  const view = await readLogDirectory(directory);
+  const head = view.published();
+  if (head?.size !== numbers.size)
+    throw new Error(`${numbers.size} entries were acknowledged, but the log holds ${head?.size ?? 0}`);
+  const hasher = nodeHasher();
+  const frontier = new Frontier(hasher);
+  let index = 0;
+  for await (const entries of view.entries(0, head.size)) {
+    for (const entry of entries) {
+      const number = numbers.get(index);
+      if (number === undefined || !entryOf(number).equals(entry))
+        throw new Error(`index ${index} holds another entry than was acknowledged`);
+      frontier.append(hasher.leaf(entry));
+      index += 1;
+    }
+  }
+  if (Buffer.compare(frontier.root(), head.root) !== 0)
+    throw new Error('log has another root than its entries');
+  await view.close();
+  return head.size;
+}
+
+/** Counts the server's system calls in a run that is not timed: being traced slows it down. */
+async function countSyncs(): Promise<void> {
+  if (!succeeds(TRACER, '-V')) return console.log('no strace: system calls are not counted');
+  for (const shape of SHAPES) {
+    const report = join(root, 'strace');
+    const { entries, seen } = await measure(shape, async (pid) => {
+      const traced = ['-f', '-c', '-e', 'trace=fdatasync,fsync', '-o', report, '-p', String(pid)];
+      const strace = spawn(TRACER, traced, { stdio: ['ignore', 'ignore', 'pipe'] });
+      // It says on standard error that it is attached, or why it is not.
+      await new Promise((resolve) => strace.stderr.once('data', resolve));
+      return async () => {
+        strace.kill('SIGINT');
+        await ended(strace);
+        return readFileSync(report, 'utf8');
+      };
+    });
+    const counts = [...(seen ?? '').matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) .*?(f(?:data)?sync)$/gm)];
+    const text = counts.map(([, count, name]) => `${figure(Number(count))} ${name}`).join(', ');
+    console.log(
+      `${shape.title.padEnd(42)} ${text || 'strace could not attach'} for ${figure(entries)} entries (traced, not timed)`,
+    );
+  }
+}
+
+/** From an acknowledged append to a checkpoint that three of four countries cosigned, as a reader sees it. */
+async function witnessed(): Promise<void> {
+  const directory = join(root, 'witnessed');
+  const { keys } = await createLogDirectory(directory, 'bench.example/witnessed');
+  const about = COUNTRIES.map((country) => {
+    const own = join(root, country);
+    const description = createWitnessDirectory(own, `witness.${country}.example`);
+    trustLogs(own, keys);
+    return { country, directory: own, key: description.keys[0] ?? '' };
+  });
+  const witnesses = await Promise.all(
+    about.map((witness) => serve(OTHER_CORE, ['witness', 'serve', witness.directory])),
+  );
+  const quorum = JSON.stringify({
+    v: 'comity.quorum/1',
+    required: 3,
+    rogue: 1,
+    log_operator: 'bench',
+    witnesses: about.map(({ country, key }, i) => ({
+      name: country,
+      key,
+      url: witnesses[i]?.url,
+      country,
+      operator: `operator-${country}`,
+      cloud: `cloud-${country}`,
+    })),
+  });
+  const file = join(root, 'quorum.json');
+  writeFileSync(file, quorum);
+  const policy = quorumPolicy(
+    parseQuorum(quorum),
+    keys.map((key) => parseVerifierKey(key)),
+  );
+  const servers = [...witnesses];
+  try {
+    const server = await serve(SERVER_CORE, [
+      'log',
+      'serve',
+      directory,
+      '--anybody-writes',
+      '--quorum',
+      file,
+    ]);
+    servers.unshift(server);
+    await reportWitnessed('append to checkpoint, 4 of 4 witnesses', server.url, policy, 0);
+    await witnesses[0]?.stop();
+    // Other entries than before: the same ones would be answered with the places that they have.
+    await reportWitnessed('append to checkpoint, 3 of 4 witnesses', server.url, policy, 1_000_000);
+  } finally {
+    for (const one of servers) await one.stop();
+  }
+}
+
+async function reportWitnessed(title: string, url: string, policy: Policy, from: number): Promise<void> {
+  const times = (await witnessedTimes(url, policy, from)).sort((a, b) => a - b);
+  const at = (q: number) => `${(times[Math.floor(times.length * q)] ?? Number.NaN).toFixed(0)} ms`;
+  console.log(
+    `${title.padEnd(42)} p50 ${at(0.5)}  p99 ${at(0.99)}   ${times.length} entries; a checkpoint every second at most`,
+  );
+}
+
+/** Appends at a steady pace, so that entries meet every moment between two checkpoints, and watches `/checkpoint`. */
+async function witnessedTimes(url: string, policy: Policy, from: number): Promise<number[]> {
+  const connection = await Connection.open(url);
+  const waiting = new Map<number, number>();
+  const times: number[] = [];
+  const until = performance.now() + WITNESSED_SECONDS * 1000;
+  let appending = true;
+  const watch = async (): Promise<void> => {
+    let last = '';
+    while (appending || waiting.size > 0) {
+      const response = await fetch(`${url}/checkpoint`);
+      const note = await response.text();
+      const seen = performance.now();
+      if (response.status === 200 && note !== last) {
+        last = note;
+        // Throws unless three countries signed.
+        const { size } = verifyCheckpoint(note, policy, nodeSignatures).checkpoint;
+        for (const [index, sent] of waiting) {
+          if (index >= size) continue;
+          times.push(seen - sent);
+          waiting.delete(index);
+        }
+      }
+      await pause(5);
+    }
+  };
+  const watching = watch();
+  for (let number = from; performance.now() < until; number++) {
+    const sent = performance.now();
+    waiting.set(Number(await connection.post('/add', entryOf(number))), sent);
+    await pause(20);
+  }
+  appending = false;
+  await watching;
+  connection.close();
+  return times;
+}
+
+/** Starts one of our servers and waits for the address that it prints. */
+async function serve(core: number, args: readonly string[]): Promise<Served> {
+  const child = start(core, [MAIN, ...args]);
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    if (child.stdout !== null) createInterface(child.stdout).once('line', resolve);
+    child.once('exit', (code) =>
+      reject(new Error(`server ended with ${code} before it listened: ${errors}`)),
+    );
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const code = await ended(child);
+    if (code !== 0) throw new Error(`server ended with ${code}: ${errors}`);
+  };
+  // `taskset` becomes what it starts, so this is the server's own id.
+  return { url, pid: child.pid ?? 0, stop };
+}
+
+/** Runs something, and stops the server whatever comes of it. */
+async function withStopped<T>(server: Served, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } finally {
+    await server.stop();
+  }
+}
+
+/** What a script of ours prints. @throws if it fails */
+async function output(core: number, args: readonly string[]): Promise<string> {
+  const child = start(core, args);
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk;
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`load generator ended with ${code}: ${errors}`);
+  return text;
+}
+
+function start(core: number, args: readonly string[]): ChildProcess {
+  const command = pinned
+    ? ['taskset', '-c', String(core), process.execPath, ...args]
+    : [process.execPath, ...args];
+  const [program = '', ...rest] = command;
+  return spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+function succeeds(program: string, flag: string): boolean {
+  return spawnSync(program, [flag], { stdio: 'ignore' }).status === 0;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function figure(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
