@@ -1,10 +1,11 @@
+import type { Condition } from '../facts/condition.ts';
 import type { FactValue } from '../facts/domain.ts';
 import { compareValues } from '../facts/domain.ts';
 import type { Statement } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
 import type { DeclaredControl } from '../facts/manifest.ts';
 import type { FactTest } from '../facts/test.ts';
-import type { Fact } from '../facts/vocabulary.ts';
+import type { Constraint, Fact } from '../facts/vocabulary.ts';
 import { Interpreter } from '../rules/interpreter.ts';
 import type { Law } from '../rules/law.ts';
 import type { Rule } from '../rules/rule.ts';
@@ -66,6 +67,7 @@ interface Node {
  *
  * Uniform-cost search: whatever solves the case must alter some test that the first obstacle rests on
  * ({@link supportOf}), so trying each alteration of each such test, cheapest total first, finds the cheapest answer.
+ * Facts that exclude each other are a step on the way: a further change may mend the constraint that they break.
  */
 export function whatIf(wish: Wish): WhatIf {
   const deadline = performance.now() + wish.limitMs;
@@ -83,7 +85,6 @@ export function whatIf(wish: Wish): WhatIf {
       return answers.length > 0 ? { kind: 'reached', answers, complete: false } : { kind: 'gave-up', tried };
     tried += 1;
     const found = visit(wish, node);
-    if (found === undefined) continue;
     if (found.kind === 'goal') {
       // An answer that contains another answer is no news.
       if (
@@ -97,7 +98,7 @@ export function whatIf(wish: Wish): WhatIf {
       if (answers.length >= wish.answers) return { kind: 'reached', answers, complete: true };
       continue;
     }
-    if (found.next.length === 0) stuck.push(found.obstacle);
+    if (found.kind === 'obstacle' && found.next.length === 0) stuck.push(found.obstacle);
     for (const next of found.next) insert(queue, next);
   }
   if (answers.length > 0) return { kind: 'reached', answers, complete: true };
@@ -120,12 +121,19 @@ function insert(queue: Node[], node: Node): void {
 
 type Visit =
   | { readonly kind: 'goal'; readonly answer: Answer }
-  | { readonly kind: 'obstacle'; readonly obstacle: Rule; readonly next: readonly Node[] };
+  | { readonly kind: 'obstacle'; readonly obstacle: Rule; readonly next: readonly Node[] }
+  | { readonly kind: 'contradiction'; readonly next: readonly Node[] };
 
-function visit(wish: Wish, node: Node, ignored: ReadonlySet<string> = new Set()): Visit | undefined {
+function visit(wish: Wish, node: Node, ignored: ReadonlySet<string> = new Set()): Visit {
   const { law, market, moment, declared, probe } = wish;
-  const { knowledge, problems } = gather(law.vocabulary, law.jurisdictions, market, node.statements);
-  if (problems.length > 0) return undefined;
+  const { knowledge, problems, broken } = gather(law.vocabulary, law.jurisdictions, market, node.statements);
+  if (problems.length > 0)
+    return {
+      kind: 'contradiction',
+      next: broken.flatMap((constraint) =>
+        leavesOf(constraint).flatMap((leaf) => alterations(wish, node, leaf)),
+      ),
+    };
   const assessment = assess({ law, market, moment, knowledge, declared, probe, horizonMonths: 0 });
   const interpreter = new Interpreter({ law, moment, knowledge });
   const obstacle = obstacles(assessment, wish.goal).find(({ id }) => !ignored.has(id));
@@ -140,6 +148,23 @@ function visit(wish: Wish, node: Node, ignored: ReadonlySet<string> = new Set())
     obstacle,
     next: supportOf(interpreter, obstacle).flatMap((leaf) => alterations(wish, node, leaf)),
   };
+}
+
+/** Tests that a broken constraint consists of: to mend it, what it rests on has to fail or what follows has to hold. */
+function leavesOf({ when, then }: Constraint): readonly Leaf[] {
+  const premises = (condition: Condition): readonly Leaf[] => {
+    switch (condition.kind) {
+      case 'fact':
+        return [{ fact: condition.fact, test: condition.test, truth: 'unknown' }];
+      case 'derived':
+        return [];
+      case 'not':
+        return premises(condition.of);
+      default:
+        return condition.of.flatMap(premises);
+    }
+  };
+  return [...then.map(({ fact, test }): Leaf => ({ fact, test, truth: 'false' })), ...premises(when)];
 }
 
 /** What stands against the goal, in the order of the reasons; duties are built, not argued away. */
@@ -272,8 +297,8 @@ function blocks(wish: Wish, rules: readonly Rule[]): boolean {
     if (seen.has(key)) continue;
     seen.add(key);
     const found = visit(wish, node, ignored);
-    if (found?.kind === 'goal') return false;
-    if (found?.kind === 'obstacle') for (const next of found.next) insert(queue, next);
+    if (found.kind === 'goal') return false;
+    for (const next of found.next) insert(queue, next);
   }
   return queue.length === 0;
 }

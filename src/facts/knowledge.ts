@@ -5,7 +5,7 @@ import type { Jurisdictions } from './jurisdictions.ts';
 import type { Position, Problem } from './problem.ts';
 import type { Truth } from './truth.ts';
 import { and, atLeast, not, or, truth } from './truth.ts';
-import type { Fact, Vocabulary } from './vocabulary.ts';
+import type { Constraint, Fact, Vocabulary } from './vocabulary.ts';
 
 /** How we know what we know of a fact. */
 export type Origin =
@@ -40,14 +40,18 @@ const NOTHING: Origin = { kind: 'nothing' };
  * the constraints of the vocabulary until nothing more follows.
  *
  * @param market id of the market; facts derived from places are computed for it.
- * @returns the knowledge, or the contradictions: statements that exclude each other.
+ * @returns the knowledge, or the contradictions (statements that exclude each other) with the constraints they break.
  */
 export function gather(
   vocabulary: Vocabulary,
   jurisdictions: Jurisdictions,
   market: string,
   statements: readonly Statement[],
-): { readonly knowledge: Knowledge; readonly problems: readonly Problem[] } {
+): {
+  readonly knowledge: Knowledge;
+  readonly problems: readonly Problem[];
+  readonly broken: readonly Constraint[];
+} {
   const entries = new Map<string, Entry>();
   const problems: Problem[] = [];
   for (const { fact: id, value, at } of statements) {
@@ -62,10 +66,11 @@ export function gather(
   for (const fact of vocabulary.facts.values()) {
     if (fact.derive !== undefined) compute(fact, jurisdictions, market, entries, problems);
   }
-  propagate(vocabulary, entries, problems);
+  const broken = propagate(vocabulary, entries, problems);
   return {
     knowledge: freeze(vocabulary, entries, around(vocabulary, jurisdictions, market, entries)),
     problems,
+    broken,
   };
 }
 
@@ -165,7 +170,11 @@ function placed(jurisdictions: Jurisdictions, market: string, place: string): Tr
   return jurisdictions.contains(place, market) ? 'unknown' : 'false';
 }
 
-function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems: Problem[]): void {
+function propagate(
+  vocabulary: Vocabulary,
+  entries: Map<string, Entry>,
+  problems: Problem[],
+): readonly Constraint[] {
   const domain = (id: string): Domain => {
     const fact = vocabulary.facts.get(id);
     return (
@@ -210,6 +219,7 @@ function propagate(vocabulary: Vocabulary, entries: Map<string, Entry>, problems
       }
     }
   }
+  return vocabulary.constraints.filter(({ id }) => broken.has(id));
 }
 
 function falsified(
