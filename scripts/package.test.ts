@@ -44,9 +44,11 @@ import { gather } from 'comity/facts';
 import { Interpreter } from 'comity/rules';
 import { assess } from 'comity/assess';
 import { MemoryTree } from 'comity/tlog';
+import { compile } from 'comity/kernel';
+import { openLog } from 'comity/ledger';
 import schema from 'comity/schema/comity.schema.json' with { type: 'json' };
 const outcome: Outcome = 'allowed';
-console.log([assessFeature, loadLaw, readManifest, gather, Interpreter, assess, MemoryTree].every((it) => typeof it === 'function'), schema.title, outcome, loadLaw().law.rules.size > 100);
+console.log([assessFeature, loadLaw, readManifest, gather, Interpreter, assess, MemoryTree, compile, openLog].every((it) => typeof it === 'function'), schema.title, outcome, loadLaw().law.rules.size > 100);
 `,
   );
   expect(execFileSync(process.execPath, ['use.ts'], { cwd: project, encoding: 'utf8' })).toBe(

@@ -92,12 +92,13 @@ function policyOf(urls: readonly string[]): Policy {
   );
 }
 
-async function openWitnessed(urls: readonly string[], patienceMs = 400): Promise<Log> {
+async function openWitnessed(urls: readonly string[], patienceMs = 2000, graceMs = patienceMs): Promise<Log> {
   const { store } = await openFilesStore(join(folder, 'log'));
   const cosign = gatherCosignatures({
     policy: policyOf(urls),
     store,
     patienceMs,
+    graceMs,
     onProblem: (problem) => void problems.push(problem),
   });
   return openLog({
@@ -197,7 +198,7 @@ describe('a log with witnesses in four countries, three of which must agree', ()
       await slow(),
       ...(await Promise.all(['br', 'jp', 'ch'].map(async (country) => (await startWitness(country)).url))),
     ];
-    const log = await openWitnessed(urls, 10_000);
+    const log = await openWitnessed(urls, 10_000, 50);
     await log.append(Buffer.from('a'));
     const started = performance.now();
     await log.publish();
