@@ -2,11 +2,9 @@ import type { MarketAssessment, Outcome } from '../assess/assessment.ts';
 import { OUTCOMES } from '../assess/assessment.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
 import { outstandingControls } from '../assess/feature.ts';
-import { InputError } from '../facts/problem.ts';
-import { didYouMean } from '../facts/suggest.ts';
 import type { Law } from '../rules/law.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
-import { EXIT } from './command.ts';
+import { choice, EXIT } from './command.ts';
 import type { Run } from './input.ts';
 import { assessAll, QUESTION_OPTIONS } from './input.ts';
 import { junitOf } from './junit.ts';
@@ -51,21 +49,6 @@ export const command: Command = {
   ],
   run,
 };
-
-function choice<const T extends string>(
-  args: Arguments,
-  name: string,
-  allowed: readonly T[],
-  fallback: T,
-): T {
-  const text = args.text(name);
-  if (text === undefined) return fallback;
-  const found = allowed.find((word) => word === text);
-  if (found !== undefined) return found;
-  throw new InputError([
-    { code: 'usage', message: `\`--${name} ${text}\` is not known`, help: didYouMean(text, allowed) },
-  ]);
-}
 
 function run(args: Arguments, io: Io): ExitCode {
   const format = choice(args, 'format', FORMATS, 'table');

@@ -1,6 +1,6 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { parseArgs } from 'node:util';
-import { InputError } from '../facts/problem.ts';
+import { InputError, type ProblemCode } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
 
 /** The exit codes are a contract. */
@@ -52,6 +52,45 @@ const COMMON: Readonly<Record<string, Option>> = {
   help: { type: 'boolean', short: 'h', help: 'show this help' },
   debug: { type: 'boolean', help: 'show stack traces of internal errors' },
 };
+
+/** A user's mistake on the command line. */
+export function mistake(message: string, help: string, code: ProblemCode = 'usage'): InputError {
+  return new InputError([{ code, message, help }]);
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(
+  args: Arguments,
+  name: string,
+  allowed: readonly T[],
+  fallback: T,
+): T {
+  const text = args.text(name);
+  if (text === undefined) return fallback;
+  const found = allowed.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw mistake(`\`--${name} ${text}\` is not known`, didYouMean(text, allowed));
+}
+
+/**
+ * The verb of a command that has several.
+ *
+ * @param question what to ask when none is given.
+ * @throws InputError for none and for an unknown one, with the nearest.
+ */
+export function verbOf<T>(
+  verbs: Readonly<Record<string, T>>,
+  verb: string,
+  command: string,
+  question: string,
+): T {
+  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (known !== undefined) return known;
+  throw mistake(
+    verb === '' ? question : `unknown verb \`${command} ${verb}\``,
+    didYouMean(verb, Object.keys(verbs)),
+  );
+}
 
 /**
  * Parses the arguments of a command.

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { InputError, type ProblemCode } from '../facts/problem.ts';
-import { didYouMean } from '../facts/suggest.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import { TlogError } from '../tlog/errors.ts';
 import { type Policy, parsePolicy } from '../tlog/policy.ts';
 import type { Arguments } from './command.ts';
+import { mistake } from './command.ts';
 
 /** Runs something on a log or on evidence; what its user can mend comes out as an {@link InputError}. */
 export async function mendable<T>(run: () => T | Promise<T>): Promise<T> {
@@ -16,25 +15,6 @@ export async function mendable<T>(run: () => T | Promise<T>): Promise<T> {
     }
     throw error;
   }
-}
-
-/** A user's mistake on the command line. */
-export function mistake(message: string, help: string, code: ProblemCode = 'usage'): InputError {
-  return new InputError([{ code, message, help }]);
-}
-
-/** One of a few words. */
-export function choice<const T extends string>(
-  args: Arguments,
-  name: string,
-  allowed: readonly T[],
-  fallback: T,
-): T {
-  const text = args.text(name);
-  if (text === undefined) return fallback;
-  const found = allowed.find((word) => word === text);
-  if (found !== undefined) return found;
-  throw mistake(`\`--${name} ${text}\` is not known`, didYouMean(text, allowed));
 }
 
 /** A whole number from `least` on. */

@@ -7,8 +7,7 @@ import { type RecordValidator, recordValidator } from '../ledger/validate.ts';
 import type { WitnessProblem } from '../ledger/witness/gather.ts';
 import { encodeBase64 } from '../tlog/base64.ts';
 import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice } from './ledger-input.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
 import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
 
 /** Parts of the input that may be on their way to the disk at a time. */

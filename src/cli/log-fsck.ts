@@ -2,8 +2,8 @@ import { describeLogDirectory } from '../ledger/directory.ts';
 import { filesSource } from '../ledger/files/fsck-source.ts';
 import { type FsckReport, fsck, type LogFault, storeSource } from '../ledger/fsck.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, fileBytes, mendable } from './ledger-input.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
+import { fileBytes, mendable } from './ledger-input.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { paint, row } from './style.ts';
 

@@ -11,7 +11,8 @@ import type { VerifierKey } from '../tlog/note-key.ts';
 import type { Policy } from '../tlog/policy.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
 import type { Arguments } from './command.ts';
-import { fileBytes, mendable, mistake, required } from './ledger-input.ts';
+import { mistake } from './command.ts';
+import { fileBytes, mendable, required } from './ledger-input.ts';
 
 /** The directory that a verb of `comity log` was given. */
 export function directoryOf([directory]: readonly string[], verb: string): string {

@@ -5,8 +5,8 @@ import { encodeBase64 } from '../tlog/base64.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { formatProof } from '../tlog/proof.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, countOf, fileBytes, mistake, required } from './ledger-input.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
+import { countOf, fileBytes, required } from './ledger-input.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { chosenRanges } from './log-records.ts';
 

@@ -1,7 +1,7 @@
 import { rfc3339 } from '../ledger/time.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, countOption } from './ledger-input.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
+import { countOption } from './ledger-input.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { findRecords, queryOf } from './log-records.ts';
 import { row } from './style.ts';

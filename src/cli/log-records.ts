@@ -6,7 +6,8 @@ import { follow } from '../ledger/query/follower.ts';
 import { openRecordIndex, type RecordQuery, type RecordRow } from '../ledger/query/record-index.ts';
 import { fromRfc3339 } from '../ledger/time.ts';
 import type { Arguments, Io, Option } from './command.ts';
-import { countOf, countOption, mistake } from './ledger-input.ts';
+import { mistake } from './command.ts';
+import { countOf, countOption } from './ledger-input.ts';
 
 /** What records can be found by. */
 export const RECORD_OPTIONS: Readonly<Record<string, Option>> = {

@@ -2,8 +2,8 @@ import { describeLogDirectory } from '../ledger/directory.ts';
 import { serveLog } from '../ledger/server/serve.ts';
 import { addWriter, authenticator, readWriters, removeWriter } from '../ledger/server/writers.ts';
 import type { WitnessProblem } from '../ledger/witness/gather.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, mendable, mistake, required } from './ledger-input.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
+import { mendable, required } from './ledger-input.ts';
 import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
 import { listenOption, started, untilStopped } from './serving.ts';
 

@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { didYouMean } from '../facts/suggest.ts';
 import { createLogDirectory } from '../ledger/directory.ts';
-import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, mendable, mistake } from './ledger-input.ts';
+import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io, verbOf } from './command.ts';
+import { mendable } from './ledger-input.ts';
 import { runLogAppend } from './log-append.ts';
 import { runLogFsck } from './log-fsck.ts';
 import { runLogMove } from './log-move.ts';
@@ -106,12 +105,7 @@ export const command: Command = {
 
 async function run(args: Arguments, io: Io): Promise<ExitCode> {
   const [verb = '', ...rest] = args.positionals;
-  const known = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (known !== undefined) return known(rest, args, io);
-  throw mistake(
-    verb === '' ? 'what shall be done with which log?' : `unknown verb \`log ${verb}\``,
-    didYouMean(verb, Object.keys(VERBS)),
-  );
+  return verbOf(VERBS, verb, 'log', 'what shall be done with which log?')(rest, args, io);
 }
 
 async function runLogInit(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {

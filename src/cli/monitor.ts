@@ -14,8 +14,8 @@ import { parseSplitView, verifySplitView } from '../ledger/split-view.ts';
 import { originHash } from '../ledger/witness/witness.ts';
 import type { Policy, PolicyLog } from '../tlog/policy.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, countOption, fileBytes, mendable, mistake, readPolicy, required } from './ledger-input.ts';
+import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
+import { countOption, fileBytes, mendable, readPolicy, required } from './ledger-input.ts';
 import { paint, row } from './style.ts';
 
 export const command: Command = {

@@ -1,6 +1,6 @@
 import type { Running } from '../ledger/server/http.ts';
-import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
-import { countOf, mistake } from './ledger-input.ts';
+import { type Arguments, EXIT, type ExitCode, type Io, mistake } from './command.ts';
+import { countOf } from './ledger-input.ts';
 
 /** Where a server of ours listens: `--listen 127.0.0.1:8080`, `:8080`, `[::1]:0`. */
 export function listenOption(args: Arguments): { readonly host: string; readonly port: number } {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { mistake } from './ledger-input.ts';
+import { mistake } from './command.ts';
 
 /** Where the page is, both for the package and for a clone: `npm run build` puts it there. */
 const PAGE = new URL('../../dist/verifier.html', import.meta.url);

@@ -11,8 +11,8 @@ import { recordValidator } from '../ledger/validate.ts';
 import { ENTRY_FRAME_BYTES } from '../tlog/bundle.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, fileBytes, mendable, readPolicy, required } from './ledger-input.ts';
+import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io } from './command.ts';
+import { fileBytes, mendable, readPolicy, required } from './ledger-input.ts';
 import { paint, row } from './style.ts';
 import { verifierPage } from './verify-page.ts';
 

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { didYouMean } from '../facts/suggest.ts';
 import { parseQuorum, quorumPolicy, quorumProblems } from '../ledger/quorum.ts';
 import {
   createWitnessDirectory,
@@ -12,8 +11,17 @@ import { openWitness } from '../ledger/witness/witness.ts';
 import { parseVerifierKey } from '../tlog/note-key.ts';
 import { formatPolicy } from '../tlog/policy.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, type Command, EXIT, type ExitCode, type Io } from './command.ts';
-import { choice, fileBytes, mendable, mistake, required } from './ledger-input.ts';
+import {
+  type Arguments,
+  type Command,
+  choice,
+  EXIT,
+  type ExitCode,
+  type Io,
+  mistake,
+  verbOf,
+} from './command.ts';
+import { fileBytes, mendable, required } from './ledger-input.ts';
 import { listenOption, started, untilStopped } from './serving.ts';
 import { row } from './style.ts';
 
@@ -63,12 +71,7 @@ export const command: Command = {
 
 async function run(args: Arguments, io: Io): Promise<ExitCode> {
   const [verb = '', ...rest] = args.positionals;
-  const known = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (known !== undefined) return known(rest, args, io);
-  throw mistake(
-    verb === '' ? 'what shall be done with which witness?' : `unknown verb \`witness ${verb}\``,
-    didYouMean(verb, Object.keys(VERBS)),
-  );
+  return verbOf(VERBS, verb, 'witness', 'what shall be done with which witness?')(rest, args, io);
 }
 
 function directoryOf([directory]: readonly string[], verb: string): string {
