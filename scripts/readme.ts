@@ -1,10 +1,9 @@
 // Writes the generated parts of README.md and docs/where.svg. `npm run readme`; a test keeps the counts current.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCases } from '../src/assess/case.ts';
+import { loadCases } from '../src/assess/load-cases.ts';
 import { comity } from '../src/cli/testdata/run.ts';
-import { parseSource } from '../src/facts/source.ts';
 import { BUNDLED_LAW, loadLaw } from '../src/rules/load.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -12,15 +11,10 @@ const DAY = '2026-11-25';
 
 /** The law in numbers, in one sentence. */
 export function counts(): string {
-  const { law } = loadLaw();
+  const loaded = loadLaw();
+  const { law } = loaded;
   const rulebooks = [...law.rulebooks.values()];
-  const files = readdirSync(join(BUNDLED_LAW, 'cases'), { recursive: true, encoding: 'utf8' }).filter(
-    (name) => name.endsWith('.yaml'),
-  );
-  const cases = readCases(
-    files.map((name) => parseSource(readFileSync(join(BUNDLED_LAW, 'cases', name), 'utf8'), name)),
-    law,
-  );
+  const cases = loadCases(loaded, [join(BUNDLED_LAW, 'cases')]);
   const places = new Set(rulebooks.map(({ jurisdiction }) => jurisdiction));
   const deep = rulebooks.filter(({ depth }) => depth === 'deep').length;
   return [

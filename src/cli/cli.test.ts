@@ -223,6 +223,21 @@ describe('comity explain', () => {
   });
 });
 
+describe('options that know a few words', () => {
+  test.each([
+    ['check', 'examples'],
+    ['where', 'examples'],
+    ['plan', 'examples'],
+    ['law', 'list'],
+    ['next', 'examples'],
+  ])('refuse others in `comity %s`', (verb, rest) => {
+    expect(comity([verb, rest, '--format', 'jsn'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('did you mean `json`?'),
+    });
+  });
+});
+
 describe('comity init', () => {
   test('writes a manifest from flags, which check reads', () => {
     const file = join(folder(), 'comity.yaml');

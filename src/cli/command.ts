@@ -12,7 +12,7 @@ export interface Option {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
   readonly short?: string;
-  /** Shown after the name in the help: `--as-of DATE`. */
+  /** Shown after the name in the help: `--as-of DATE`. Words with bars between them, `table|json`, are all there is. */
   readonly value?: string;
   readonly help: string;
 }
@@ -95,7 +95,7 @@ export function verbOf<T>(
 /**
  * Parses the arguments of a command.
  *
- * @throws InputError for unknown options and missing values.
+ * @throws InputError for unknown options, missing values, and words that an option does not know.
  */
 export function parseArguments(command: Command, argv: readonly string[]): Arguments {
   const options = { ...COMMON, ...command.options };
@@ -105,6 +105,18 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
       { type, multiple: multiple ?? false, ...(short === undefined ? {} : { short }) },
     ]),
   );
+  const args = parsed(command, argv, options, config);
+  for (const [name, { value }] of Object.entries(options))
+    if (value?.includes('|')) choice(args, name, value.split('|'), '');
+  return args;
+}
+
+function parsed(
+  command: Command,
+  argv: readonly string[],
+  options: Command['options'],
+  config: ParseArgsOptionsConfig,
+): Arguments {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: config, allowPositionals: true });
     const texts = (name: string): readonly string[] =>

@@ -1,15 +1,12 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Case, CaseResult } from '../assess/case.ts';
-import { readCases, runCase } from '../assess/case.ts';
+import { type CaseResult, runCase } from '../assess/case.ts';
 import { lintLaw } from '../assess/lint.ts';
+import { loadCases } from '../assess/load-cases.ts';
 import { survivors } from '../assess/mutation.ts';
 import { today } from '../facts/date.ts';
 import type { Position } from '../facts/problem.ts';
 import { InputError } from '../facts/problem.ts';
-import { parseSource } from '../facts/source.ts';
 import { didYouMean } from '../facts/suggest.ts';
-import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW, loadLaw } from '../rules/load.ts';
 import { matches } from '../rules/rule.ts';
@@ -40,7 +37,11 @@ export const command: Command = {
   ].join('\n'),
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
-    format: { type: 'string', value: 'FORMAT', help: 'table or json; for render markdown or html' },
+    format: {
+      type: 'string',
+      value: 'table|json|markdown|html',
+      help: 'how to print (default table); markdown and html are for render',
+    },
     manifest: { type: 'string', multiple: true, value: 'PATHS', help: 'diff: also whose outcome changes' },
     'as-of': { type: 'string', value: 'DATE', help: 'diff: outcomes on that day (default: today)' },
     mutate: {
@@ -108,7 +109,7 @@ function render(loaded: LoadedLaw, [name]: readonly string[], args: Arguments, i
     throw new InputError([
       { code: 'usage', message: `\`--format ${format}\` is not known here`, help: 'markdown or html' },
     ]);
-  const cases = loadCases(loaded.law, [join(loaded.directory, 'cases')], `${rulebook.id}:`);
+  const cases = loadCases(loaded, [join(loaded.directory, 'cases')], `${rulebook.id}:`);
   const results = cases.map((one) => runCase(loaded.law, one));
   io.out(renderInstrument(loaded, rulebook, results, format));
   return EXIT.clean;
@@ -144,33 +145,6 @@ function place(at: Position | undefined): string {
   return at === undefined ? '' : `${at.file}:${at.line}: `;
 }
 
-/** The YAML files of a directory, or one file. */
-function caseFiles(path: string): readonly string[] {
-  try {
-    if (statSync(path).isFile()) return [path];
-    return readdirSync(path, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.yaml') || name.endsWith('.yml'))
-      .sort()
-      .map((name) => join(path, name));
-  } catch {
-    throw new InputError([
-      { code: 'unreadable', message: `cannot read \`${path}\``, help: 'name a directory or a file of cases' },
-    ]);
-  }
-}
-
-/** @param naming only files in which this text occurs: most of the time goes into parsing. */
-function loadCases(law: Law, paths: readonly string[], naming = ''): readonly Case[] {
-  const files = paths
-    .flatMap(caseFiles)
-    .map((file) => ({ file, text: readFileSync(file, 'utf8') }))
-    .filter(({ text }) => text.includes(naming));
-  return readCases(
-    files.map(({ file, text }) => parseSource(text, file)),
-    law,
-  );
-}
-
 /** Runs cases, all or those of markets that inherit the law of some places. */
 function runAll(
   loaded: LoadedLaw,
@@ -179,7 +153,7 @@ function runAll(
 ): readonly CaseResult[] {
   const { law, directory } = loaded;
   const where = paths.length > 0 ? paths : [join(directory, 'cases')];
-  const cases = loadCases(law, where).filter(
+  const cases = loadCases(loaded, where).filter(
     ({ market }) =>
       places === undefined || law.jurisdictions.chain(market).some((place) => places.has(place)),
   );
@@ -215,7 +189,7 @@ function mutate(loaded: LoadedLaw, paths: readonly string[], pattern: string, io
     throw new InputError([
       { code: 'unknown-name', message: `\`${pattern}\` names no rule`, help: 'for example `eu/ai-act:*`' },
     ]);
-  const cases = loadCases(loaded.law, paths.length > 0 ? paths : [join(loaded.directory, 'cases')]);
+  const cases = loadCases(loaded, paths.length > 0 ? paths : [join(loaded.directory, 'cases')]);
   const result = survivors(loaded.law, cases, rules, (done) => {
     if (done % 20 === 0) io.progress(`${done} of ${rules.length} rules`);
   });

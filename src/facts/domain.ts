@@ -30,17 +30,20 @@ export interface Bound {
   readonly inclusive: boolean;
 }
 
+const EITHER: Domain = { kind: 'choice', possible: new Set(['true', 'false']) };
+const UNBOUNDED: Domain = { kind: 'interval' };
+
 /** Everything the fact could be when nothing is known of it. */
 export function fullDomain(fact: Fact): Domain {
   switch (fact.type) {
     case 'bool':
-      return { kind: 'choice', possible: new Set(['true', 'false']) };
+      return EITHER;
     case 'enum':
       return { kind: 'choice', possible: new Set(fact.values.keys()) };
     case 'set':
       return { kind: 'members', certain: new Set(), possible: new Set(fact.values.keys()) };
     default:
-      return { kind: 'interval' };
+      return UNBOUNDED;
   }
 }
 
