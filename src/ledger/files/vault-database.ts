@@ -32,19 +32,33 @@ export const KEYS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS hold (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, subject BLOB) STRICT, WITHOUT ROWID;
 `;
 
+/** Two to this power of sealed parts, in the order they came, share a shelf. */
+const SHELF_BITS = 14;
+
+// Keys and hashes are random, so an index over all of them is written all over, and the more so the larger it is. With
+// the shelf before them only the part of the index that belongs to the newest shelf is written, and it stays in memory.
 export const BLOBS_SCHEMA = `
   ${POSITION}
   CREATE TABLE IF NOT EXISTS blob (
+    id INTEGER PRIMARY KEY,
     k BLOB NOT NULL,
     h BLOB NOT NULL,
     record TEXT NOT NULL,
     bytes BLOB NOT NULL,
     keep_until INTEGER NOT NULL,
     hold INTEGER NOT NULL,
-    written INTEGER NOT NULL,
-    UNIQUE (k, h)
+    written INTEGER NOT NULL
   ) STRICT;
+  CREATE UNIQUE INDEX IF NOT EXISTS blob_key ON blob (id >> ${SHELF_BITS}, k, h);
 `;
+
+/** The parts of one key, as a table `part`: begins a statement, whose first parameter is the key. */
+export const PARTS_OF_KEY = `
+  WITH RECURSIVE shelf (n) AS (
+    SELECT max(id) >> ${SHELF_BITS} FROM blob UNION ALL SELECT n - 1 FROM shelf WHERE n > 0
+  ), part AS NOT MATERIALIZED (
+    SELECT blob.* FROM shelf CROSS JOIN blob ON id >> ${SHELF_BITS} = n AND k = ?1
+  )`;
 
 /** Opens one of the vault's databases, readable by its owner only. */
 export function openDatabase(path: string, schema: string): DatabaseSync {

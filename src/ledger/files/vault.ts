@@ -14,7 +14,14 @@ import type {
   SubjectKey,
   Vault,
 } from '../vault.ts';
-import { BLOBS_SCHEMA, inTransaction, KEYS_SCHEMA, openDatabase, openPepper } from './vault-database.ts';
+import {
+  BLOBS_SCHEMA,
+  inTransaction,
+  KEYS_SCHEMA,
+  openDatabase,
+  openPepper,
+  PARTS_OF_KEY,
+} from './vault-database.ts';
 
 export interface FilesVaultOptions {
   readonly wrapper: KeyWrapper;
@@ -132,7 +139,7 @@ class FilesVault implements Vault {
   }
 
   async get({ k, h }: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined> {
-    const row = this.#b('SELECT bytes FROM blob WHERE k = ? AND h = ?').get(
+    const row = this.#b(`${PARTS_OF_KEY} SELECT bytes FROM part WHERE h = ?2 LIMIT 1`).get(
       fromBase64url(k),
       fromBase64url(h),
     );
@@ -205,7 +212,8 @@ class FilesVault implements Vault {
         bytesOrNull(request?.subject),
       ) !== undefined;
     const parts = this.#b(
-      'SELECT count(*) AS parts, coalesce(max(keep_until), 0) AS keep, coalesce(max(hold), 0) AS hold FROM blob WHERE k = ?',
+      `${PARTS_OF_KEY} SELECT count(DISTINCT h) AS parts, coalesce(max(keep_until), 0) AS keep,
+         coalesce(max(hold), 0) AS hold FROM part`,
     );
     return this.#k('SELECT id FROM subject_key WHERE request = ? AND wrapped IS NOT NULL ORDER BY id')
       .all(id)
@@ -236,7 +244,7 @@ class FilesVault implements Vault {
       `INSERT INTO subject_key (id) VALUES (?) ON CONFLICT (id) DO UPDATE
          SET wrapped = NULL, subject = NULL, tenant = NULL, month = NULL`,
     );
-    const deleted = this.#b('DELETE FROM blob WHERE k = ?');
+    const deleted = this.#b(`${PARTS_OF_KEY} DELETE FROM blob WHERE id IN (SELECT id FROM part)`);
     inTransaction(this.#keys, () => {
       for (const id of keyIds) tombstone.run(id);
     });
