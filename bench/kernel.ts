@@ -19,6 +19,7 @@ import { Interpreter } from '../src/rules/interpreter.ts';
 import { loadLaw } from '../src/rules/load.ts';
 import type { Benchmark, Row } from './bench.ts';
 import { row, time } from './bench.ts';
+import type { Whole } from './kernel-whole.ts';
 import { wholeOf } from './kernel-whole.ts';
 
 const { law, digest } = loadLaw();
@@ -28,6 +29,7 @@ const moment = { asOf, knownAt: asOf };
 const file = new URL('../examples/support-chatbot/comity.yaml', import.meta.url);
 const manifest = readManifest(readFileSync(file, 'utf8'), 'comity.yaml', law);
 const OPTIONS = { law, digest, manifest, moment, probe: () => ({ kind: 'absent' }) as const };
+const rules = [...law.rules.values()];
 const everywhere = [...new Set([...law.rulebooks.values()].map(({ jurisdiction }) => jurisdiction))].sort();
 const build = (backend: Machine['backend']): ((programs: readonly Program[]) => readonly Machine[]) =>
   backend === 'bytecode' ? (programs) => programs.map(bytecode) : webassembly;
@@ -59,6 +61,11 @@ function statedOf(facts: readonly Fact[], i: number): Readonly<Record<string, Fa
     }),
   );
 }
+
+/** Random features for the whole law. */
+const FEATURES = 200;
+/** Features held at once. */
+const HELD = 1000;
 
 /** The calls: every one other facts. */
 const callFacts = [...law.vocabulary.facts.values()].filter(({ scope }) => scope === 'request');
@@ -108,70 +115,90 @@ function batched(work: (i: number) => unknown): readonly number[] {
   });
 }
 
-async function wholeRows(): Promise<readonly Row[]> {
+/** All rules of the law, on random features whose every fact is loaded anew. Checked against the interpreter first. */
+function whole(backend: Machine['backend']): Whole {
   const expressions = new Expressions(law, moment);
-  const rules = [...law.rules.values()];
-  const roots = rules.map((rule) => expressions.rule(rule));
-  const engines = (['bytecode', 'webassembly'] as const).map((backend) =>
-    wholeOf(law, expressions, roots, build(backend)),
+  const engine = wholeOf(
+    law,
+    expressions,
+    rules.map((rule) => expressions.rule(rule)),
+    build(backend),
   );
-  const facts = (engines[0]?.facts ?? []).flatMap((id) => law.vocabulary.facts.get(id) ?? []);
-  const features = Array.from({ length: 200 }, (_, i) => statedOf(facts, i));
-  const vocabulary = { ...law.vocabulary, constraints: [] };
-  const knowledgeOf = (i: number): ReturnType<typeof gather>['knowledge'] => {
-    const stated = Object.entries(features[i % 200] ?? {}).map(([fact, value]) => ({ fact, value }));
-    // Facts computed from places are stated here, or unknown: the places themselves are not what is measured.
-    const plain = new Map([...vocabulary.facts].map(([id, { derive: _, ...fact }]) => [id, fact]));
-    return gather({ ...vocabulary, facts: plain }, law.jurisdictions, everywhere[0] ?? '', stated).knowledge;
-  };
-  for (let i = 0; i < 200; i += 10) {
-    const interpreter = new Interpreter({ law, moment, knowledge: knowledgeOf(i) });
-    for (const engine of engines) {
-      engine.decide(features[i] ?? {});
-      rules.forEach((rule, k) => {
-        const value = decode(engine.machine.values[engine.program.roots[k] ?? 0] ?? 0);
-        if (value !== interpreter.holds(rule)) throw new Error(`${rule.id} differs on feature ${i}`);
-      });
-    }
+  const features = featuresOf(engine);
+  const { program, machine } = engine;
+  for (let i = 0; i < FEATURES; i += 10) {
+    const interpreter = new Interpreter({ law, moment, knowledge: knowledgeOf(features, i) });
+    engine.decide(features[i] ?? {});
+    rules.forEach((rule, k) => {
+      const value = decode(machine.values[program.roots[k] ?? 0] ?? 0);
+      if (value !== interpreter.holds(rule)) throw new Error(`${rule.id} differs on feature ${i}`);
+    });
   }
-  const known = features.map((_, i) => knowledgeOf(i));
+  return engine;
+}
+
+function featuresOf({ facts }: Pick<Whole, 'facts'>): readonly Readonly<Record<string, FactValue>>[] {
+  const known = facts.flatMap((id) => law.vocabulary.facts.get(id) ?? []);
+  return Array.from({ length: FEATURES }, (_, i) => statedOf(known, i));
+}
+
+/** Facts computed from places are stated here, or unknown: the places themselves are not what is measured. */
+function knowledgeOf(
+  features: readonly Readonly<Record<string, FactValue>>[],
+  i: number,
+): ReturnType<typeof gather>['knowledge'] {
+  const stated = Object.entries(features[i % FEATURES] ?? {}).map(([fact, value]) => ({ fact, value }));
+  const plain = new Map([...law.vocabulary.facts].map(([id, { derive: _, ...fact }]) => [id, fact]));
+  const vocabulary = { ...law.vocabulary, constraints: [], facts: plain };
+  return gather(vocabulary, law.jurisdictions, everywhere[0] ?? '', stated).knowledge;
+}
+
+function wholeRows(backend: Machine['backend']): readonly Row[] {
+  const { program, machine, facts, decide } = whole(backend);
+  const features = featuresOf({ facts });
+  const bytes = encodeModule([program], [0], 1).length;
+  console.error(
+    `all rules: ${rules.length} rules, ${facts.length} facts, ${program.slots.length} tests, ${program.code.length / 4} operations, ${program.registers} registers, ${(bytes / 1024).toFixed(0)} KiB of WebAssembly`,
+  );
+  return [
+    row(
+      `all rules of all markets, fresh facts, ${backend}`,
+      'µs',
+      single(4_000, (i) => decide(features[i % FEATURES] ?? {})),
+      {
+        goal: '≤ 50 µs',
+        ...(backend === 'webassembly' ? { claim: 'all rules of all markets, all facts fresh' } : {}),
+      },
+    ),
+    row(
+      `  of that, running the rules, ${backend}`,
+      'µs',
+      single(4_000, () => machine.run()),
+    ),
+  ];
+}
+
+async function interpreterRows(): Promise<readonly Row[]> {
+  const features = featuresOf(whole('bytecode'));
+  const known = features.map((_, i) => knowledgeOf(features, i));
   let next = 0;
-  const interpreted = await time(60, () => {
-    const knowledge = known[next++ % 200];
+  const samples = await time(60, () => {
+    const knowledge = known[next++ % FEATURES];
     if (knowledge === undefined) throw new RangeError();
     const interpreter = new Interpreter({ law, moment, knowledge });
     for (const rule of rules) interpreter.holds(rule);
   });
-  const reference = row(
-    'reference interpreter, the same',
-    'µs',
-    interpreted.map((ms) => ms * 1000),
-  );
-  const [first] = engines;
-  if (first === undefined) throw new RangeError();
-  const bytes = encodeModule([first.program], [0], 1).length;
-  console.error(
-    `all rules: ${rules.length} rules, ${first.facts.length} facts, ${first.program.slots.length} tests, ${first.program.code.length / 4} operations, ${first.program.registers} registers, ${(bytes / 1024).toFixed(0)} KiB of WebAssembly`,
-  );
-  return engines
-    .flatMap(({ machine, decide }) => {
-      const all = row(
-        `all rules of all markets, fresh facts, ${machine.backend}`,
-        'µs',
-        single(4_000, (i) => decide(features[i % 200] ?? {})),
-      );
-      const run = row(
-        `  of that, running the rules, ${machine.backend}`,
-        'µs',
-        single(4_000, () => machine.run()),
-      );
-      return [{ ...all, ratio: reference.median / all.median, peer: 'faster than the interpreter' }, run];
-    })
-    .concat(reference);
+  return [
+    row(
+      REFERENCE,
+      'µs',
+      samples.map((ms) => ms * 1000),
+    ),
+  ];
 }
 
-/** Bytes kept per policy, of many held at once with the rules shared. */
-function memoryRow(): Row {
+/** Features held at once: what each costs, and whether they still decide as a fresh one does. */
+function memoryRows(): readonly Row[] {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const used = (): number => {
@@ -180,74 +207,131 @@ function memoryRow(): Row {
     return heapUsed + Math.max(arrayBuffers, external);
   };
   const expressions = new Expressions(law, moment);
-  const held: Policy[] = [compile({ ...OPTIONS, expressions })];
+  const first = compile({ ...OPTIONS, expressions });
   const before = used();
-  const count = 200;
-  for (let i = 0; i < count; i++) held.push(compile({ ...OPTIONS, expressions }));
-  const each = (used() - before) / count / 1024;
+  const held = Array.from({ length: HELD }, () => compile({ ...OPTIONS, expressions }));
+  const each = (used() - before) / HELD;
+  const few = held.slice(0, 20);
   const empty = used();
-  for (const policy of held.slice(0, 20)) for (const call of calls) policy.decide(call);
-  const kept = (used() - empty) / 20 / 1024;
-  console.error(
-    `memory: ${each.toFixed(0)} KiB per feature of ${held.length} held, and ${kept.toFixed(0)} KiB for the decisions of ${calls.length} calls in ${manifest.markets.length} markets`,
-  );
-  return row('memory of one more feature, rules shared', 'KiB', [each]);
+  for (const policy of few) for (const call of calls) policy.decide(call);
+  const kept = (used() - empty) / few.length;
+  const { rss } = process.memoryUsage();
+  for (const policy of held)
+    for (let i = 0; i < calls.length; i += 512)
+      if (
+        JSON.stringify(policy.decide(callAt(i)).markets) !== JSON.stringify(first.decide(callAt(i)).markets)
+      )
+        throw new Error(`one of ${HELD} features decides call ${i} otherwise`);
+  return [
+    row('memory of one more feature, rules shared', 'KiB', [each / 1024], { goal: '≤ 10 MB' }),
+    row(`  and of its decisions on ${calls.length} calls in ${manifest.markets.length} markets`, 'KiB', [
+      kept / 1024,
+    ]),
+    row(`process with ${HELD} features held, decisions unchanged`, 'MiB', [rss / 2 ** 20], {
+      goal: '≤ 1 GB',
+      claim: `${HELD} features held at once`,
+    }),
+  ];
 }
+
+function repeatedRows(): readonly Row[] {
+  const policy = compile(OPTIONS);
+  checkCalls(manifest, [policy]);
+  const [first, repeated] = [callAt(0), callAt(1)];
+  policy.decide(first);
+  return [
+    row(
+      'repeated key, the same facts',
+      'ns',
+      batched(() => policy.decide(repeated)),
+      { goal: '≤ 100 ns', claim: 'decision on facts seen before' },
+    ),
+    row(
+      `repeated keys, ${calls.length} calls in turn`,
+      'ns',
+      batched((i) => policy.decide(callAt(i))),
+    ),
+  ];
+}
+
+function specialisedRows(backend: Machine['backend']): readonly Row[] {
+  const policy = compile({ ...OPTIONS, keep: 0, build: build(backend) });
+  checkCalls(manifest, [policy]);
+  const { operations, registers } = policy.size;
+  console.error(
+    `${calls.length} calls, ${manifest.markets.length} markets: decided as assessed; residual: ${operations} operations, ${registers} registers`,
+  );
+  return [
+    row(
+      `specialised, any facts, ${manifest.markets.length} markets, ${backend}`,
+      'µs',
+      single(20_000, (i) => policy.decide(callAt(i))),
+      {
+        goal: '≤ 1 µs, p99 ≤ 3 µs',
+        ...(backend === 'webassembly' ? { claim: 'decision specialised to a feature, any facts' } : {}),
+      },
+    ),
+  ];
+}
+
+/** The hardest case for folding: a feature that states nothing, so that everything is open. */
+function silentRows(backend: Machine['backend']): readonly Row[] {
+  const silent = { ...manifest, statements: () => [] };
+  const policy = compile({ ...OPTIONS, manifest: silent, keep: 0, build: build(backend) });
+  checkCalls(silent, [policy]);
+  const { operations, registers } = policy.size;
+  console.error(`stating nothing: ${operations} operations, ${registers} registers`);
+  return [
+    row(
+      `  of a feature that states nothing, ${backend}`,
+      'µs',
+      single(20_000, (i) => policy.decide(callAt(i))),
+    ),
+  ];
+}
+
+async function compileRows(): Promise<readonly Row[]> {
+  return [
+    row(
+      `compile and specialise, ${manifest.markets.length} markets`,
+      'ms',
+      await time(25, () => compile(OPTIONS)),
+      {
+        goal: '≤ 100 ms',
+      },
+    ),
+    row(
+      `compile and specialise, ${everywhere.length} markets`,
+      'ms',
+      await time(10, () => compile({ ...OPTIONS, markets: everywhere })),
+      { goal: '≤ 100 ms', claim: 'compile and specialise one feature, all markets' },
+    ),
+  ];
+}
+
+const REFERENCE = 'reference interpreter, the same';
 
 export const benchmark: Benchmark = {
   name: 'kernel',
   summary: 'decisions on single calls: kept, specialised, and by all rules of all markets; compiling; memory',
-  run: async () => {
-    const policies = (['bytecode', 'webassembly'] as const).map((backend) =>
-      compile({ ...OPTIONS, keep: 0, build: build(backend) }),
+  parts: {
+    repeated: repeatedRows,
+    'specialised-webassembly': () => specialisedRows('webassembly'),
+    'specialised-bytecode': () => specialisedRows('bytecode'),
+    'silent-webassembly': () => silentRows('webassembly'),
+    'silent-bytecode': () => silentRows('bytecode'),
+    'whole-webassembly': () => wholeRows('webassembly'),
+    'whole-bytecode': () => wholeRows('bytecode'),
+    interpreter: interpreterRows,
+    compile: compileRows,
+    memory: memoryRows,
+  },
+  compare: (rows) => {
+    const reference = rows.find(({ name }) => name === REFERENCE);
+    return rows.map((one) =>
+      reference !== undefined && one.name.startsWith('all rules')
+        ? { ...one, ratio: reference.median / one.median, peer: 'faster than the interpreter' }
+        : one,
     );
-    const kept = compile(OPTIONS);
-    checkCalls(manifest, [...policies, kept]);
-    // The hardest case for folding: a feature that states nothing, so that everything is open.
-    const silent = { ...manifest, statements: () => [] };
-    const opens = (['bytecode', 'webassembly'] as const).map((backend) =>
-      compile({ ...OPTIONS, manifest: silent, keep: 0, build: build(backend) }),
-    );
-    checkCalls(silent, opens);
-    console.error(
-      `${calls.length} calls, ${manifest.markets.length} markets: decided as assessed; residual: ${kept.size.operations} operations, ${kept.size.registers} registers; stating nothing: ${opens[0]?.size.operations} operations, ${opens[0]?.size.registers} registers`,
-    );
-    const repeated = callAt(1);
-    const [cold, one] = [callAt(0), manifest.markets.length];
-    kept.decide(cold);
-    return [
-      row(
-        'repeated key, the same facts',
-        'ns',
-        batched(() => kept.decide(repeated)),
-      ),
-      row(
-        `repeated keys, ${calls.length} calls in turn`,
-        'ns',
-        batched((i) => kept.decide(callAt(i))),
-      ),
-      ...policies.map((policy) =>
-        row(
-          `specialised, any facts, ${one} markets, ${policy.size.backend}`,
-          'µs',
-          single(20_000, (i) => policy.decide(callAt(i))),
-        ),
-      ),
-      ...opens.map((policy) =>
-        row(
-          `  of a feature that states nothing, ${policy.size.backend}`,
-          'µs',
-          single(20_000, (i) => policy.decide(callAt(i))),
-        ),
-      ),
-      ...(await wholeRows()),
-      row(`compile and specialise, ${one} markets`, 'ms', await time(25, () => compile(OPTIONS))),
-      row(
-        `compile and specialise, ${everywhere.length} markets`,
-        'ms',
-        await time(10, () => compile({ ...OPTIONS, markets: everywhere })),
-      ),
-      memoryRow(),
-    ];
   },
 };
