@@ -4,6 +4,7 @@ import type { Knowledge } from '../facts/knowledge.ts';
 import type { Truth } from '../facts/truth.ts';
 import { and, atLeast, not, or, truth } from '../facts/truth.ts';
 import type { Law } from './law.ts';
+import type { Proof } from './proof.ts';
 import type { Rule, State } from './rule.ts';
 import type { Moment } from './time.ts';
 import { intervalAt, takesEffect } from './time.ts';
@@ -28,6 +29,8 @@ export class Interpreter {
   readonly situation: Situation;
   readonly #holds = new Map<string, Truth>();
   readonly #concluded = new Map<string, Truth>();
+  /** Proofs built so far; see `prove`. */
+  readonly proofs = new Map<string, Proof>();
 
   constructor(situation: Situation) {
     this.situation = situation;

@@ -52,8 +52,16 @@ export interface Proof {
   readonly ambiguous?: string;
 }
 
-/** Builds proofs from the values of the reference interpreter, on demand. */
+/** Builds proofs from the values of the reference interpreter, on demand; many rules rest on the same few, so they are kept. */
 export function prove(interpreter: Interpreter, rule: Rule): Proof {
+  const known = interpreter.proofs.get(rule.id);
+  if (known !== undefined) return known;
+  const proof = build(interpreter, rule);
+  interpreter.proofs.set(rule.id, proof);
+  return proof;
+}
+
+function build(interpreter: Interpreter, rule: Rule): Proof {
   const { law, moment } = interpreter.situation;
   const value = interpreter.holds(rule);
   const inForce = interpreter.inForce(rule);
