@@ -2,7 +2,7 @@ import { describeLogDirectory, readLogDirectory, readLogKey } from '../ledger/di
 import { openFilesStore } from '../ledger/files/files-store.ts';
 import { type Log, type LogOptions, type LogView, openLog, viewOf } from '../ledger/log.ts';
 import { logSigner, verifierKeyOf } from '../ledger/node-signatures.ts';
-import { connect } from '../ledger/postgres/connection.ts';
+import { connect, type Sql } from '../ledger/postgres/connection.ts';
 import { openPostgresStore } from '../ledger/postgres/postgres-store.ts';
 import { parseQuorum, quorumPolicy } from '../ledger/quorum.ts';
 import type { LogStore } from '../ledger/store.ts';
@@ -13,6 +13,15 @@ import { decodeUtf8 } from '../tlog/text.ts';
 import type { Arguments } from './command.ts';
 import { mistake } from './command.ts';
 import { fileBytes, mendable, required } from './ledger-input.ts';
+
+/** Where a log is, for what else is kept there: its index, its vault. */
+export interface LogPlace {
+  /** Where its keys are and, without `sql`, its entries. */
+  readonly directory: string;
+  readonly origin: string;
+  /** The database that its entries are in. */
+  readonly sql: Sql | undefined;
+}
 
 /** The directory that a verb of `comity log` was given. */
 export function directoryOf([directory]: readonly string[], verb: string): string {
@@ -26,21 +35,21 @@ export async function withLog<T>(
   options: Omit<LogOptions, 'origin' | 'store' | 'signers' | 'cosign'> & {
     readonly onWitness?: (problem: WitnessProblem) => void;
   },
-  run: (log: Log) => Promise<T>,
+  run: (log: Log, place: LogPlace) => Promise<T>,
 ): Promise<T> {
   return mendable(async () => {
     const { origin } = describeLogDirectory(directory);
     const key = readLogKey(directory);
     const signers = [logSigner(key)];
     const policy = witnessPolicy(args, verifierKeyOf(key));
-    return withStore(directory, origin, args, async (store) => {
+    return withStore(directory, origin, args, async (store, place) => {
       const { onWitness, ...more } = options;
       const onProblem = onWitness === undefined ? {} : { onProblem: onWitness };
       const cosign =
         policy === undefined ? {} : { cosign: gatherCosignatures({ policy, store, ...onProblem }) };
       const log = await openLog({ ...more, ...cosign, origin, store, signers });
       try {
-        return await run(log);
+        return await run(log, place);
       } finally {
         await log.close();
       }
@@ -59,19 +68,19 @@ function witnessPolicy(args: Arguments, log: VerifierKey): Policy | undefined {
 export async function withView<T>(
   directory: string,
   args: Arguments,
-  run: (log: LogView) => Promise<T>,
+  run: (log: LogView, place: LogPlace) => Promise<T>,
 ): Promise<T> {
   return mendable(async () => {
+    const { origin } = describeLogDirectory(directory);
     if (args.text('database') !== undefined) {
-      const { origin } = describeLogDirectory(directory);
-      return withStore(directory, origin, args, async (store) => {
+      return withStore(directory, origin, args, async (store, place) => {
         await store.grow();
-        return run(await viewOf(origin, store));
+        return run(await viewOf(origin, store), place);
       });
     }
     const view = await readLogDirectory(directory);
     try {
-      return await run(view);
+      return await run(view, { directory, origin, sql: undefined });
     } finally {
       await view.close();
     }
@@ -82,14 +91,15 @@ async function withStore<T>(
   directory: string,
   origin: string,
   args: Arguments,
-  run: (store: LogStore) => Promise<T>,
+  run: (store: LogStore, place: LogPlace) => Promise<T>,
 ): Promise<T> {
   const url = args.text('database');
-  if (url === undefined) return run((await openFilesStore(directory)).store);
+  if (url === undefined)
+    return run((await openFilesStore(directory)).store, { directory, origin, sql: undefined });
   return withDatabase(url, async (sql) => {
     const store = await openPostgresStore(sql, origin);
     try {
-      return await run(store);
+      return await run(store, { directory, origin, sql });
     } finally {
       await store.close();
     }
@@ -97,10 +107,7 @@ async function withStore<T>(
 }
 
 /** Connects to PostgreSQL for as long as `run` takes. `env`: the address is in `DATABASE_URL`. */
-export async function withDatabase<T>(
-  address: string,
-  run: (sql: Awaited<ReturnType<typeof connect>>) => Promise<T>,
-): Promise<T> {
+export async function withDatabase<T>(address: string, run: (sql: Sql) => Promise<T>): Promise<T> {
   const url = address === 'env' ? process.env.DATABASE_URL : address;
   if (url === undefined || !/^postgres(ql)?:\/\//.test(url)) {
     throw mistake(

@@ -51,9 +51,9 @@ export async function runLogExport(rest: readonly string[], args: Arguments, io:
   const directory = directoryOf(rest, 'export');
   const out = required(args.text('out'), 'where to?', 'name the file: `--out evidence.zip`');
   const olderHeads = args.texts('older').map((path) => decodeUtf8(fileBytes(path)) ?? '');
-  return withView(directory, args, async (log) => {
+  return withView(directory, args, async (log, place) => {
     const { size } = publishedHead(log);
-    const ranges = await chosenRanges(directory, log, args, io);
+    const ranges = await chosenRanges(place, log, args, io);
     if (ranges.length === 0) throw mistake('no entry meets the conditions', 'widen them', 'empty');
     if (existsSync(out))
       throw mistake(`\`${out}\` exists already`, 'choose another name, or remove the file');

@@ -13,8 +13,8 @@ export async function runLogQuery(rest: readonly string[], args: Arguments, io: 
   const limit = countOption(args, 'limit', 1) ?? 100;
   const after = countOption(args, 'after');
   const query = { ...queryOf(args), ...(after === undefined ? {} : { after }) };
-  return withView(directory, args, async (log) => {
-    const rows = await findRecords(directory, log, query, limit, io);
+  return withView(directory, args, async (log, place) => {
+    const rows = await findRecords(place, log, query, limit, io);
     if (format === 'json') {
       const found = await Promise.all(
         rows.map(async ({ index, time, ...more }) => {

@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Range, rangesOf } from '../ledger/evidence/multiproof.ts';
 import type { LogView } from '../ledger/log.ts';
+import { openPostgresIndex } from '../ledger/postgres/postgres-index.ts';
 import { follow } from '../ledger/query/follower.ts';
-import { openRecordIndex, type RecordQuery, type RecordRow } from '../ledger/query/record-index.ts';
+import type { RecordIndex, RecordQuery, RecordRow } from '../ledger/query/record-index.ts';
+import { openRecordIndex } from '../ledger/query/sqlite-index.ts';
 import { fromRfc3339 } from '../ledger/time.ts';
 import type { Arguments, Io, Option } from './command.ts';
 import { mistake } from './command.ts';
 import { countOf, countOption } from './ledger-input.ts';
+import type { LogPlace } from './log-places.ts';
 
 /** What records can be found by. */
 export const RECORD_OPTIONS: Readonly<Record<string, Option>> = {
@@ -69,24 +71,23 @@ function timeOf(name: string, text: string): number {
 /** Rows in a page of the index. */
 const PAGE = 10_000;
 
-/** Finds records by the index beside the log, which is brought up to date first. */
+/** Finds records by the index of the log, which is brought up to date first. */
 export async function findRecords(
-  directory: string,
+  place: LogPlace,
   log: LogView,
   query: RecordQuery,
   limit: number,
   io: Io,
 ): Promise<readonly RecordRow[]> {
-  const index = openRecordIndex(existsSync(directory) ? join(directory, 'index.db') : ':memory:');
+  const index = await openIndex(place, log.origin);
   try {
-    await follow(log, index).catchUp((indexed, total) =>
-      io.progress(`indexed ${indexed} of ${total} entries`),
-    );
+    const follower = follow(log, index);
+    await follower.catchUp((indexed, total) => io.progress(`indexed ${indexed} of ${total} entries`));
     io.progress('');
     const rows: RecordRow[] = [];
     while (rows.length < limit) {
       const after = rows.at(-1)?.index ?? query.after;
-      const page = index.query({
+      const page = await follower.query({
         ...query,
         ...(after === undefined ? {} : { after }),
         limit: Math.min(PAGE, limit - rows.length),
@@ -96,13 +97,18 @@ export async function findRecords(
     }
     return rows;
   } finally {
-    index.close();
+    await index.close();
   }
+}
+
+/** Where the entries are: in their database, where every replica finds it, or in a file beside them. */
+async function openIndex({ directory, sql }: LogPlace, origin: string): Promise<RecordIndex> {
+  return sql === undefined ? openRecordIndex(join(directory, 'index.db')) : openPostgresIndex(sql, origin);
 }
 
 /** Which entries the command line names: `--records 3,7-9`, `--all`, or those that a query finds. */
 export async function chosenRanges(
-  directory: string,
+  place: LogPlace,
   log: LogView,
   args: Arguments,
   io: Io,
@@ -118,7 +124,7 @@ export async function chosenRanges(
   }
   if (args.flag('all')) return size === 0 ? [] : [{ from: 0, to: size }];
   if (query === undefined) return namedRanges(args.texts('records'), size);
-  const rows = await findRecords(directory, log, query, countOption(args, 'limit', 1) ?? Infinity, io);
+  const rows = await findRecords(place, log, query, countOption(args, 'limit', 1) ?? Infinity, io);
   return rangesOf(rows.map(({ index }) => index));
 }
 

@@ -7,7 +7,7 @@
  * - `exportEvidence`, `verifyEvidence`: evidence for an auditor, and the auditor's side. `evidence/verify.ts` runs in a
  *   browser.
  * - `fsck`: recomputes everything from the entries.
- * - `openRecordIndex`, `follow`: finds records.
+ * - `openRecordIndex`, `openPostgresIndex`, `follow`: finds records.
  * - `serveLog`: a log over HTTP. `monitorLog`: compares a log with its witnesses and with what was seen before.
  * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
  *   ours, in several countries.
@@ -77,6 +77,7 @@ export { moveLog } from './move.ts';
 export { nodeHasher } from './node-hash.ts';
 export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';
 export { connect, type Sql } from './postgres/connection.ts';
+export { openPostgresIndex } from './postgres/postgres-index.ts';
 export {
   createPostgresStore,
   fencePostgresStore,
@@ -92,7 +93,8 @@ export {
   startProducer,
 } from './producer.ts';
 export { type Follower, follow } from './query/follower.ts';
-export { openRecordIndex, type RecordIndex, type RecordQuery, type RecordRow } from './query/record-index.ts';
+export type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './query/record-index.ts';
+export { openRecordIndex } from './query/sqlite-index.ts';
 export {
   majorityOf,
   parseQuorum,
@@ -150,12 +152,15 @@ export { type GatherOptions, gatherCosignatures, type WitnessProblem } from './w
 export {
   createWitnessDirectory,
   describeWitness,
+  distrustKeys,
   openWitnessDirectory,
   trustLogs,
   type WitnessDescription,
+  watchedLogs,
 } from './witness/keys.ts';
 export { serveWitness } from './witness/serve.ts';
 export { openWitnessState, type WitnessedHead, type WitnessState } from './witness/state.ts';
+export { type WatchedLog, watchedLog } from './witness/watched-log.ts';
 export {
   openWitness,
   originHash,
