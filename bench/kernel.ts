@@ -10,7 +10,7 @@ import { bytecode } from '../src/kernel/bytecode.ts';
 import type { CallFacts } from '../src/kernel/decision.ts';
 import { Expressions } from '../src/kernel/expression.ts';
 import type { Policy } from '../src/kernel/policy.ts';
-import { compile } from '../src/kernel/policy.ts';
+import { specialise } from '../src/kernel/policy.ts';
 import type { PolicyOptions } from '../src/kernel/policy-options.ts';
 import type { Machine, Program } from '../src/kernel/program.ts';
 import { decode } from '../src/kernel/program.ts';
@@ -207,9 +207,9 @@ function memoryRows(): readonly Row[] {
     return heapUsed + Math.max(arrayBuffers, external);
   };
   const expressions = new Expressions(law, moment);
-  const first = compile({ ...OPTIONS, expressions });
+  const first = specialise({ ...OPTIONS, expressions });
   const before = used();
-  const held = Array.from({ length: HELD }, () => compile({ ...OPTIONS, expressions }));
+  const held = Array.from({ length: HELD }, () => specialise({ ...OPTIONS, expressions }));
   const each = (used() - before) / HELD;
   const few = held.slice(0, 20);
   const empty = used();
@@ -235,7 +235,7 @@ function memoryRows(): readonly Row[] {
 }
 
 function repeatedRows(): readonly Row[] {
-  const policy = compile(OPTIONS);
+  const policy = specialise(OPTIONS);
   checkCalls(manifest, [policy]);
   const [first, repeated] = [callAt(0), callAt(1)];
   policy.decide(first);
@@ -255,7 +255,7 @@ function repeatedRows(): readonly Row[] {
 }
 
 function specialisedRows(backend: Machine['backend']): readonly Row[] {
-  const policy = compile({ ...OPTIONS, keep: 0, build: build(backend) });
+  const policy = specialise({ ...OPTIONS, keep: 0, build: build(backend) });
   checkCalls(manifest, [policy]);
   const { operations, registers } = policy.size;
   console.error(
@@ -277,7 +277,7 @@ function specialisedRows(backend: Machine['backend']): readonly Row[] {
 /** The hardest case for folding: a feature that states nothing, so that everything is open. */
 function silentRows(backend: Machine['backend']): readonly Row[] {
   const silent = { ...manifest, statements: () => [] };
-  const policy = compile({ ...OPTIONS, manifest: silent, keep: 0, build: build(backend) });
+  const policy = specialise({ ...OPTIONS, manifest: silent, keep: 0, build: build(backend) });
   checkCalls(silent, [policy]);
   const { operations, registers } = policy.size;
   console.error(`stating nothing: ${operations} operations, ${registers} registers`);
@@ -295,7 +295,7 @@ async function compileRows(): Promise<readonly Row[]> {
     row(
       `compile and specialise, ${manifest.markets.length} markets`,
       'ms',
-      await time(25, () => compile(OPTIONS)),
+      await time(25, () => specialise(OPTIONS)),
       {
         goal: '≤ 100 ms',
       },
@@ -303,7 +303,7 @@ async function compileRows(): Promise<readonly Row[]> {
     row(
       `compile and specialise, ${everywhere.length} markets`,
       'ms',
-      await time(10, () => compile({ ...OPTIONS, markets: everywhere })),
+      await time(10, () => specialise({ ...OPTIONS, markets: everywhere })),
       { goal: '≤ 100 ms', claim: 'compile and specialise one feature, all markets' },
     ),
   ];

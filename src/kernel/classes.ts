@@ -150,7 +150,7 @@ function domain(fact: Fact, value: FactValue): Domain {
 type Read = { readonly value: FactValue; readonly problem?: undefined } | { readonly problem: Problem };
 
 /** Checks what a call states of a fact. Numbers may be JavaScript numbers where those are exact. */
-function readValue(fact: Fact, value: unknown): Read {
+export function readValue(fact: Fact, value: unknown): Read {
   switch (fact.type) {
     case 'bool':
       return typeof value === 'boolean' ? { value } : wrong(fact, value, '`true` or `false`');
@@ -203,18 +203,4 @@ function wrong(fact: Fact, value: unknown, wanted: string): Read {
       help: 'leave a fact out while it is not known',
     },
   };
-}
-
-/**
- * Weights that make one number of the classes of a call, in mixed radix: each fact has as many digits as classes. All
- * zero where such numbers would not be exact.
- */
-export function weightsOf(classes: readonly FactClasses[]): readonly number[] {
-  let weight = 1;
-  const weights = classes.map(({ capacity }) => {
-    const own = weight;
-    weight *= capacity;
-    return own;
-  });
-  return weight <= Number.MAX_SAFE_INTEGER ? weights : weights.map(() => 0);
 }

@@ -2,6 +2,7 @@ import type { Outcome } from '../assess/assessment.ts';
 import type { FactValue } from '../facts/domain.ts';
 import type { Problem } from '../facts/problem.ts';
 import type { Moment } from '../rules/time.ts';
+import type { ValueClass } from './classes.ts';
 import type { DecisionReason, Detail } from './market.ts';
 
 /** What a single call states. A fact that differs by market is stated for all markets alike. */
@@ -32,9 +33,23 @@ export interface Decision {
   in(market: string): MarketDecision;
 }
 
-/** Works out the detail of a decision in one market. */
-export interface DetailSource {
-  detail(market: number, call: Uint16Array): Detail;
+/** A call with something wrong in it. */
+interface Refused {
+  readonly facts: CallFacts;
+  readonly problem: Problem;
+}
+
+/** What a call stated: its number, its values where it has none, or what it was refused with. */
+export type Stated = number | readonly (ValueClass | undefined)[] | Refused;
+
+/** Where decisions come from: works out what is seldom looked at. */
+export interface DecisionSource {
+  readonly digest: string;
+  readonly moment: Moment;
+  /** The hash of everything that a decision follows from. */
+  nameOf(stated: Stated): string;
+  /** What is decided in one market beside the outcome, for a call by its number. */
+  detailOf(market: number, key: number): Detail;
 }
 
 /**
@@ -44,17 +59,17 @@ export interface DetailSource {
 class LazyMarketDecision implements MarketDecision {
   readonly market: string;
   readonly outcome: Outcome;
-  readonly #source: DetailSource;
+  readonly #source: DecisionSource;
   readonly #index: number;
-  readonly #call: Uint16Array;
+  readonly #key: number;
   #detail: Detail | undefined;
 
-  constructor(market: string, outcome: Outcome, source: DetailSource, index: number, call: Uint16Array) {
+  constructor(market: string, outcome: Outcome, source: DecisionSource, index: number, key: number) {
     this.market = market;
     this.outcome = outcome;
     this.#source = source;
     this.#index = index;
-    this.#call = call;
+    this.#key = key;
   }
 
   get reasons(): readonly DecisionReason[] {
@@ -74,44 +89,43 @@ class LazyMarketDecision implements MarketDecision {
   }
 
   #known(): Detail {
-    this.#detail ??= this.#source.detail(this.#index, this.#call);
+    this.#detail ??= this.#source.detailOf(this.#index, this.#key);
     return this.#detail;
   }
 }
 
 const NOTHING: Detail = { reasons: [], controls: [], open: [] };
 
-/** Where a decision comes from. */
-export interface Provenance {
-  readonly digest: string;
-  readonly moment: Moment;
-  /** The hash of everything that names the decision. */
-  readonly id: () => string;
-}
-
 export class KernelDecision implements Decision {
   readonly markets: readonly MarketDecision[];
   readonly problems: readonly Problem[];
-  readonly #provenance: Provenance;
+  readonly #source: DecisionSource;
+  readonly #stated: Stated;
   #id: string | undefined;
 
-  constructor(provenance: Provenance, markets: readonly MarketDecision[], problems: readonly Problem[]) {
-    this.#provenance = provenance;
+  constructor(
+    source: DecisionSource,
+    stated: Stated,
+    markets: readonly MarketDecision[],
+    problems: readonly Problem[],
+  ) {
+    this.#source = source;
+    this.#stated = stated;
     this.markets = markets;
     this.problems = problems;
   }
 
   get id(): string {
-    this.#id ??= this.#provenance.id();
+    this.#id ??= this.#source.nameOf(this.#stated);
     return this.#id;
   }
 
   get digest(): string {
-    return this.#provenance.digest;
+    return this.#source.digest;
   }
 
   get moment(): Moment {
-    return this.#provenance.moment;
+    return this.#source.moment;
   }
 
   in(market: string): MarketDecision {
@@ -128,11 +142,11 @@ export class KernelDecision implements Decision {
 export function lazyDecision(
   market: string,
   outcome: Outcome,
-  source: DetailSource,
+  source: DecisionSource,
   index: number,
-  call: Uint16Array,
+  key: number,
 ): MarketDecision {
-  return new LazyMarketDecision(market, outcome, source, index, call);
+  return new LazyMarketDecision(market, outcome, source, index, key);
 }
 
 export function settledDecision(market: string, outcome: Outcome, detail: Detail): MarketDecision {

@@ -4,7 +4,7 @@ export type { CallFacts, Decision, MarketDecision } from './decision.ts';
 export { Expressions } from './expression.ts';
 export type { DecisionReason } from './market.ts';
 export type { Explanation, Policy } from './policy.ts';
-export { compile } from './policy.ts';
+export { specialise } from './policy.ts';
 export type { PolicyOptions } from './policy-options.ts';
 export type { LeafValue, Machine, Program } from './program.ts';
 export { emit } from './program.ts';

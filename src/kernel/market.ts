@@ -1,25 +1,23 @@
-import { coverageOf, outcomeOf, weightOf } from '../assess/assess.ts';
 import type { Outcome, Reason } from '../assess/assessment.ts';
-import type { Probe } from '../assess/evidence.ts';
-import type { DeclaredControl } from '../facts/manifest.ts';
+import { test } from '../facts/domain.ts';
+import type { Knowledge } from '../facts/knowledge.ts';
 import type { Law } from '../rules/law.ts';
-import type { Rule, Rulebook } from '../rules/rule.ts';
-import type { Moment } from '../rules/time.ts';
-import type { Expressions } from './expression.ts';
-import { ALWAYS } from './expression.ts';
-import { openFactsOf } from './open.ts';
-import type { LeafValue, Machine, Program } from './program.ts';
+import type { FactClasses } from './classes.ts';
 import {
-  DOUBT,
-  emit,
-  FALSE,
-  FALSE_REGISTER,
-  REQUEST,
-  STATIC,
-  TRUE,
-  TRUE_REGISTER,
-  UNKNOWN,
-} from './program.ts';
+  kindOf,
+  OUTCOMES,
+  OUTSTANDING,
+  PER_REQUEST,
+  PROHIBITED,
+  PROHIBITION_OPEN,
+  SCOPE_OPEN,
+  UNDECIDED,
+} from './kinds.ts';
+import type { MarketPlan, Norm, Scope } from './market-plan.ts';
+import { openFactsOf } from './open.ts';
+import type { Machine, Program } from './program.ts';
+import { DOUBT, encode, FALSE, isFixed, REQUEST, STATIC, TRUE, UNKNOWN } from './program.ts';
+import { factOf } from './vocabulary.ts';
 
 /** Why a market has its outcome, by the rule or the rulebook that makes it so. */
 export interface DecisionReason {
@@ -39,103 +37,29 @@ export interface Detail {
   readonly open: readonly string[];
 }
 
-/** What the decisions of one market are made from. */
-export interface MarketSource {
-  readonly law: Law;
-  readonly market: string;
-  readonly moment: Moment;
-  readonly expressions: Expressions;
-  readonly declared: ReadonlyMap<string, DeclaredControl>;
-  readonly probe: Probe;
-  readonly leafValue: LeafValue;
+/** Where the tests of one fact of a call go. */
+interface Load {
+  /** Place of the fact in a call. */
+  readonly fact: number;
+  readonly classes: FactClasses;
+  /** Pairs of a register and the test whose value goes there. */
+  readonly pairs: readonly number[];
+  /** The class whose values are there. */
+  loaded: number;
 }
 
-const KINDS = [
-  'prohibited',
-  'no-rulebook',
-  'prohibition-open',
-  'scope-open',
-  'outstanding',
-  'undecided',
-  'per-request',
-] as const satisfies readonly Reason['kind'][];
-type Kind = (typeof KINDS)[number];
-const bit = (kind: Kind): number => 1 << KINDS.indexOf(kind);
-const PROHIBITED = bit('prohibited');
-const PROHIBITION_OPEN = bit('prohibition-open');
-const SCOPE_OPEN = bit('scope-open');
-const OUTSTANDING = bit('outstanding');
-const UNDECIDED = bit('undecided');
-const PER_REQUEST = bit('per-request');
+const NOTHING = -1;
 
-/** The outcome for every combination of kinds of reasons, as the assessment has it. */
-const OUTCOMES: readonly Outcome[] = Array.from({ length: 1 << KINDS.length }, (_, bits) =>
-  outcomeOf(KINDS.filter((kind) => (bits & bit(kind)) !== 0).map((kind) => ({ kind }))),
-);
-
-/** A norm that can change the outcome. */
-interface Norm {
-  readonly rule: Rule;
-  readonly prohibits: boolean;
-  /** The control of a duty, and whether it is in place as asked. */
-  readonly control?: string;
-  readonly covered: boolean;
-  readonly scoped: boolean;
-  /** Index of the rulebook's scope, or -1. */
-  readonly scope: number;
-  readonly register: number;
-  /** Whether one of the roles that owe it is ours. */
-  readonly owed: number;
-}
-
-interface Scope {
-  readonly rulebook: Rulebook;
-  readonly register: number;
-}
-
-/** One market compiled, but for a machine to run it on. */
-export interface MarketPlan {
-  readonly market: string;
-  readonly program: Program;
-  /** Norms that can change an outcome, whatever the call is. */
-  readonly norms: readonly Norm[];
-  readonly scopes: readonly Scope[];
-  /** Some rulebook binds here. */
-  readonly ruled: boolean;
-}
-
-export function planMarket(source: MarketSource): MarketPlan {
-  const { law, market, expressions } = source;
-  const chain = law.jurisdictions.chain(market);
-  const rulebooks = [...law.rulebooks.values()].filter(({ jurisdiction }) => chain.includes(jurisdiction));
-  const scoped = rulebooks.filter(({ scope }) => scope !== undefined);
-  const candidates = rulebooks.flatMap((rulebook) => candidatesOf(source, rulebook));
-  const roots = [
-    ...candidates.map(({ node }) => node),
-    ...candidates.map(({ owed }) => owed),
-    ...scoped.map(({ scope = '' }) => expressions.concluded(scope)),
-  ];
-  const isRequest = (id: string): boolean => law.vocabulary.facts.get(id)?.scope === 'request';
-  const program = emit(expressions, roots, source.leafValue, isRequest);
-  const register = (root: number): number => program.roots[root] ?? 0;
-  return {
-    market,
-    program,
-    norms: candidates
-      .map(({ rule, rulebook, prohibits, control, covered }, i) => ({
-        rule,
-        prohibits,
-        ...(control === undefined ? {} : { control }),
-        covered,
-        scoped: rule.scoped,
-        scope: scoped.indexOf(rulebook),
-        register: register(i),
-        owed: register(candidates.length + i),
-      }))
-      .filter((norm) => norm.register !== FALSE_REGISTER && norm.owed !== FALSE_REGISTER),
-    scopes: scoped.map((rulebook, i) => ({ rulebook, register: register(candidates.length * 2 + i) })),
-    ruled: rulebooks.some(({ binding, status }) => binding && status.state !== 'bill'),
-  };
+/** What norms make whose values no call changes. */
+interface Settled {
+  /** Kinds of reasons that they always make. */
+  readonly kinds: number;
+  /** Per scope: kinds of reasons of duties, while the scope is not waited for. */
+  readonly duties: readonly number[];
+  /** Per scope: something waits for it. */
+  readonly waiting: Uint8Array;
+  /** One of them is unknown. */
+  readonly unknown: boolean;
 }
 
 /** The decisions of one market: its program in a machine, and what follows from the values of its rules. */
@@ -143,69 +67,92 @@ export class Market {
   readonly market: string;
   readonly program: Program;
   readonly machine: Machine;
-  readonly norms: readonly Norm[];
+  readonly #norms: readonly Norm[];
   readonly #scopes: readonly Scope[];
   readonly #ruled: boolean;
+  readonly #loads: readonly Load[];
   /** Per scope: it is open, and something waits for it. */
   readonly #waiting: Uint8Array;
-  /** The norms that can make a reason, and what those make that hold whatever the call is. */
-  readonly #weighed: readonly Norm[];
-  readonly #always: number;
+  /** Norms that can make a reason and whose values a call can change; of those that make the same one, one. */
+  readonly #varying: readonly Norm[];
+  readonly #settled: Settled;
+  /** The outcome for what is loaded, once it has been asked for. */
+  #outcome: Outcome | undefined;
 
-  constructor({ market, program, norms, scopes, ruled }: MarketPlan, machine: Machine) {
+  /** @param classes of the facts of calls, in their order there. */
+  constructor(plan: MarketPlan, machine: Machine, classes: readonly FactClasses[]) {
+    const { market, program, norms, scopes, ruled } = plan;
     this.market = market;
     this.program = program;
     this.machine = machine;
-    this.norms = norms;
+    this.#norms = norms;
     this.#scopes = scopes;
     this.#ruled = ruled;
+    this.#loads = classes.flatMap((one, fact) => loadOf(program, one, fact));
     this.#waiting = new Uint8Array(scopes.length);
-    const fixed = norms.filter(({ register, owed }) => register === TRUE_REGISTER && owed === TRUE_REGISTER);
-    this.#always = fixed.reduce(
-      (kinds, { prohibits, covered, control }) =>
-        kinds | (prohibits ? PROHIBITED : covered || control === undefined ? 0 : OUTSTANDING),
-      0,
-    );
-    // A covered duty makes no reason, and nothing waits for it. Where the scope of one
-    // that always holds is open, the outcome is the scope's either way.
-    this.#weighed = norms.filter((norm) => !norm.covered && !fixed.includes(norm));
+    // A covered duty makes no reason, and nothing waits for it.
+    const weighed = norms.filter(({ covered }) => !covered);
+    const varies = ({ register, owed }: Norm): boolean =>
+      !isFixed(program, register) || !isFixed(program, owed);
+    this.#varying = alike(weighed.filter(varies));
+    this.#settled = this.#settle(weighed.filter((norm) => !varies(norm)));
   }
 
   /** Duties that are covered as they are asked. */
   get covered(): readonly string[] {
-    return this.norms.filter(({ covered }) => covered).map(({ rule }) => rule.id);
+    return this.#norms.filter(({ covered }) => covered).map(({ rule }) => rule.id);
+  }
+
+  /** Loads a call, by the classes of its facts. What is there already stays. */
+  load(call: Uint16Array): void {
+    const { values } = this.machine;
+    for (let l = 0; l < this.#loads.length; l++) {
+      const load = this.#loads[l];
+      if (load === undefined) continue;
+      const found = call[load.fact] ?? 0;
+      // The last class holds whatever value came last.
+      if (found === load.loaded && found !== load.classes.capacity) continue;
+      const row = load.classes.classes[found]?.row;
+      if (row === undefined) continue;
+      const { pairs } = load;
+      for (let p = 0; p < pairs.length; p += 2) values[pairs[p] ?? 0] = row[pairs[p + 1] ?? 0] ?? 0;
+      load.loaded = found;
+      this.#outcome = undefined;
+    }
+  }
+
+  /** Loads everything that is known, where facts follow from each other. */
+  loadKnowledge(law: Law, knowledge: Knowledge): void {
+    for (const { register, leaf } of this.program.slots) {
+      const value = test(factOf(law, leaf.fact), knowledge.domain(leaf.fact, leaf.place), leaf.test);
+      this.machine.values[register] = encode(value);
+    }
+    for (const load of this.#loads) load.loaded = NOTHING;
+    this.#outcome = undefined;
   }
 
   /** The outcome for what is loaded. */
   decide(): Outcome {
-    if (!this.#ruled) return 'cannot-tell';
-    const norms = this.#weighed;
-    const { values, reasons } = this.machine;
-    this.machine.run();
-    let kinds = this.#always | (this.#weighScopes() ? SCOPE_OPEN : 0);
-    for (let i = 0; i < norms.length; i++) {
-      const norm = norms[i];
-      if (norm !== undefined) kinds |= this.#kindOf(norm, values, reasons);
-    }
-    return OUTCOMES[kinds] ?? 'cannot-tell';
+    this.#outcome ??= this.#ruled ? this.#weigh() : 'cannot-tell';
+    return this.#outcome;
   }
 
   /** Reasons, controls and open facts for what is loaded. */
   detail(): Detail {
     if (!this.#ruled) return { reasons: [{ kind: 'no-rulebook' }], controls: [], open: [] };
-    this.decide();
+    this.#weigh();
     // Covered duties are needed too, and were not weighed.
     this.machine.giveReasons();
     const { values, reasons } = this.machine;
-    const found = this.norms.map((norm) => ({ norm, kind: this.#kindOf(norm, values, reasons) }));
+    const found = this.#norms.map((norm) => ({ norm, kind: this.#kindOf(norm, values, reasons) }));
     const scopes = this.#scopes.filter((_, i) => this.#waiting[i] === 1);
     const named = ({ norm, kind }: (typeof found)[number]): readonly DecisionReason[] => {
-      const name = KINDS.find((one) => bit(one) === kind);
+      const name = kindOf(kind);
       const control = norm.control === undefined ? {} : { control: norm.control };
       return name === undefined ? [] : [{ kind: name, id: norm.rule.id, ...control }];
     };
     const blocked = found.filter(({ kind }) => kind !== 0).map(({ norm }) => norm.register);
-    const needed = this.norms.filter(
+    const needed = this.#norms.filter(
       (norm) =>
         norm.control !== undefined &&
         values[norm.owed] !== FALSE &&
@@ -223,21 +170,51 @@ export class Market {
     };
   }
 
+  /** What these norms make, for good. */
+  #settle(norms: readonly Norm[]): Settled {
+    const { values, reasons } = this.machine;
+    const duties = this.#scopes.map(() => 0);
+    const waiting = new Uint8Array(this.#scopes.length);
+    let kinds = 0;
+    for (const norm of norms) {
+      const kind = this.#kindOf(norm, values, reasons);
+      if (norm.prohibits || norm.scope < 0) kinds |= kind;
+      else duties[norm.scope] = (duties[norm.scope] ?? 0) | kind;
+      if (norm.scoped && norm.scope >= 0) waiting[norm.scope] = 1;
+    }
+    return { kinds, duties, waiting, unknown: norms.some(({ register }) => values[register] === UNKNOWN) };
+  }
+
+  #weigh(): Outcome {
+    const { values, reasons } = this.machine;
+    this.machine.run();
+    let kinds = this.#settled.kinds | (this.#weighScopes() ? SCOPE_OPEN : 0);
+    const { duties } = this.#settled;
+    for (let s = 0; s < duties.length; s++) if (this.#waiting[s] === 0) kinds |= duties[s] ?? 0;
+    const norms = this.#varying;
+    for (let i = 0; i < norms.length; i++) {
+      const norm = norms[i];
+      if (norm !== undefined) kinds |= this.#kindOf(norm, values, reasons);
+    }
+    return OUTCOMES[kinds] ?? 'cannot-tell';
+  }
+
   /** Finds the scopes that are open and waited for; gives reasons for what is unknown where somebody needs them. */
   #weighScopes(): boolean {
-    const norms = this.#weighed;
+    const norms = this.#varying;
+    const waiting = this.#waiting;
     const { values, reasons } = this.machine;
-    let unknown = false;
-    this.#waiting.fill(0);
+    let { unknown } = this.#settled;
+    for (let s = 0; s < waiting.length; s++) waiting[s] = this.#settled.waiting[s] ?? 0;
     for (let i = 0; i < norms.length; i++) {
       const norm = norms[i];
       if (norm === undefined || values[norm.register] === FALSE || values[norm.owed] === FALSE) continue;
       if (values[norm.register] === UNKNOWN) unknown = true;
-      if (norm.scope >= 0 && norm.scoped) this.#waiting[norm.scope] = 1;
+      if (norm.scope >= 0 && norm.scoped) waiting[norm.scope] = 1;
     }
     if (!unknown) {
       // A scoped norm is no more than unknown while its scope is.
-      this.#waiting.fill(0);
+      waiting.fill(0);
       return false;
     }
     this.machine.giveReasons();
@@ -247,8 +224,8 @@ export class Market {
       const bits = reasons[register] ?? 0;
       // Open only on facts of the call: decided call by call.
       const byCall = (bits & (STATIC | REQUEST)) === REQUEST;
-      if (this.#waiting[i] === 1 && values[register] === UNKNOWN && !byCall) open = true;
-      else this.#waiting[i] = 0;
+      if (waiting[i] === 1 && values[register] === UNKNOWN && !byCall) open = true;
+      else waiting[i] = 0;
     }
     return open;
   }
@@ -269,32 +246,20 @@ function isPerRequest(reasons: number): boolean {
   return (reasons & (STATIC | DOUBT | REQUEST)) === REQUEST;
 }
 
-interface Candidate {
-  readonly rule: Rule;
-  readonly rulebook: Rulebook;
-  readonly prohibits: boolean;
-  readonly control?: string;
-  readonly covered: boolean;
-  readonly node: number;
-  readonly owed: number;
+/** Of the norms that always come to the same kind of reason in the same scope, one. */
+function alike(norms: readonly Norm[]): readonly Norm[] {
+  const distinct = new Map<string, Norm>();
+  for (const norm of norms) {
+    const { prohibits, control, scoped, scope, register, owed } = norm;
+    distinct.set([prohibits, control === undefined, scoped, scope, register, owed].join(), norm);
+  }
+  return [...distinct.values()];
 }
 
-/** The norms of a rulebook that count for outcomes. */
-function candidatesOf(source: MarketSource, rulebook: Rulebook): readonly Candidate[] {
-  const { expressions } = source;
-  return rulebook.rules.flatMap((rule) => {
-    if (weightOf(rule, rulebook, 'true') !== 'counts') return [];
-    const roles = rule.owedBy.flatMap((name) => rulebook.roles.get(name) ?? []);
-    const always = weightOf(rule, rulebook, 'false') === 'counts';
-    const coverage = coverageOf(source, rule);
-    return {
-      rule,
-      rulebook,
-      prohibits: rule.effect.kind === 'prohibit',
-      ...(coverage === undefined ? {} : { control: coverage.control }),
-      covered: coverage?.covered === true,
-      node: expressions.rule(rule),
-      owed: always ? ALWAYS : expressions.or(roles.map((role) => expressions.condition(role.when))),
-    };
-  });
+function loadOf(program: Program, classes: FactClasses, fact: number): readonly Load[] {
+  const tests = classes.tests.map((asked) => JSON.stringify(asked));
+  const pairs = program.slots.flatMap(({ register, leaf }) =>
+    leaf.fact === classes.fact.id ? [register, tests.indexOf(JSON.stringify(leaf.test))] : [],
+  );
+  return pairs.length === 0 ? [] : [{ fact, classes, pairs, loaded: NOTHING }];
 }

@@ -1,11 +1,12 @@
-import type { Probe } from '../assess/evidence.ts';
-import type { Manifest } from '../facts/manifest.ts';
+import type { Probe, Probed } from '../assess/evidence.ts';
+import type { Evidence, Manifest } from '../facts/manifest.ts';
 import type { Problem } from '../facts/problem.ts';
 import { didYouMean } from '../facts/suggest.ts';
 import type { Law } from '../rules/law.ts';
 import type { Moment } from '../rules/time.ts';
 import { Expressions } from './expression.ts';
 import type { Machine, Program } from './program.ts';
+import type { Recheck } from './recheck.ts';
 
 /** What a policy is compiled from. */
 export interface PolicyOptions {
@@ -25,6 +26,18 @@ export interface PolicyOptions {
   readonly keep?: number;
   /** How programs are run; by default as WebAssembly where that can be compiled. */
   readonly build?: (programs: readonly Program[]) => readonly Machine[];
+  /** Has decisions confirmed by the interpreter now and then; by default none are. Policies may share one. */
+  readonly recheck?: Recheck;
+}
+
+/** Looks at each piece of evidence once, so that all that follows from it fits together. */
+export function rememberProbes(probe: Probe): Probe {
+  const seen = new Map<Evidence, Probed>();
+  return (evidence) => {
+    const known = seen.get(evidence) ?? probe(evidence);
+    seen.set(evidence, known);
+    return known;
+  };
 }
 
 /** @throws RangeError when expressions are given that are not of this law and moment. */

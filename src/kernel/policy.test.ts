@@ -10,9 +10,9 @@ import type { Law } from '../rules/law.ts';
 import { completeFacts, randomRules, rulesBody } from '../rules/testdata/random-law.ts';
 import { day, smallLaw } from '../rules/testdata/small-law.ts';
 import type { CallFacts, MarketDecision } from './decision.ts';
-import { compile } from './policy.ts';
+import { specialise } from './policy.ts';
 import type { PolicyOptions } from './policy-options.ts';
-import { expectedDecision } from './testdata/expected.ts';
+import { referenceDecision } from './reference.ts';
 
 const LONG = process.env.COMITY_LONG === '1';
 if (LONG) vi.setConfig({ testTimeout: 2_000_000 });
@@ -71,8 +71,7 @@ function assessed(options: PolicyOptions, call: CallFacts): readonly MarketDecis
       ...stated,
     ]);
     expect(problems).toEqual([]);
-    return expectedDecision(
-      law,
+    return referenceDecision(
       assess({
         law,
         market,
@@ -154,7 +153,7 @@ describe('a policy', () => {
   test('decides every call as the assessment does, first and repeated, with reasons, controls and open facts', () => {
     fc.assert(
       fc.property(situations, ({ options, calls }) => {
-        const policy = compile(options);
+        const policy = specialise(options);
         const decisions = calls.map((call) => policy.decide(call));
         // Read after all have been decided: a decision stays what it was.
         calls.forEach((call, i) => {
@@ -171,7 +170,7 @@ describe('a policy', () => {
   test('decides the same without room to keep a decision', () => {
     fc.assert(
       fc.property(situations, ({ options, calls }) => {
-        const [kept, fresh] = [compile(options), compile({ ...options, keep: 0 })];
+        const [kept, fresh] = [specialise(options), specialise({ ...options, keep: 0 })];
         for (const call of calls)
           expect(JSON.stringify(fresh.decide(call))).toBe(JSON.stringify(kept.decide(call)));
       }),
@@ -209,7 +208,7 @@ const OPTIONS: PolicyOptions = {
 const ALLOWED = { 'user.young': false, 't.count': 0, 't.kind': 'blue' };
 
 describe('decisions', () => {
-  const policy = compile(OPTIONS);
+  const policy = specialise(OPTIONS);
 
   test('follow what the call states', () => {
     expect(policy.decide(ALLOWED).in('AA').outcome).toBe('allowed');
@@ -232,11 +231,11 @@ describe('decisions', () => {
   });
 
   test('have the same name wherever they are made, in whatever order', () => {
-    const other = compile(OPTIONS);
+    const other = specialise(OPTIONS);
     other.decide({ 't.count': '4' });
     other.decide({ 't.kind': 'green' });
     expect(other.decide(ALLOWED).id).toBe(policy.decide(ALLOWED).id);
-    expect(compile({ ...OPTIONS, digest: 'e' }).decide(ALLOWED).id).not.toBe(policy.decide(ALLOWED).id);
+    expect(specialise({ ...OPTIONS, digest: 'e' }).decide(ALLOWED).id).not.toBe(policy.decide(ALLOWED).id);
   });
 
   test('are explained by the interpreter', () => {
@@ -244,7 +243,7 @@ describe('decisions', () => {
     const [inAA] = policy.explain(id).markets;
     expect(inAA?.outcome).toBe('not-allowed');
     expect(inAA?.findings[0]?.proof).toMatchObject({ rule: 'aa/act:minors', truth: 'true' });
-    expect(compile(OPTIONS).explain(id, { ...ALLOWED, 'user.young': true }).markets[0]?.outcome).toBe(
+    expect(specialise(OPTIONS).explain(id, { ...ALLOWED, 'user.young': true }).markets[0]?.outcome).toBe(
       'not-allowed',
     );
     expect(() => policy.explain('0')).toThrow(InputError);
@@ -253,7 +252,7 @@ describe('decisions', () => {
 });
 
 describe('bad input never allows', () => {
-  const policy = compile(OPTIONS);
+  const policy = specialise(OPTIONS);
   const circle: { self?: unknown } = {};
   circle.self = circle;
 
@@ -290,7 +289,7 @@ describe('bad input never allows', () => {
   });
 
   test('a call that contradicts what the manifest states', () => {
-    const joint = compile({ ...OPTIONS, manifest: feature({ 't.a': true }), callFacts: ['t.b'] });
+    const joint = specialise({ ...OPTIONS, manifest: feature({ 't.a': true }), callFacts: ['t.b'] });
     expect(joint.decide({ 't.b': true }).problems).toEqual([]);
     const decision = joint.decide({ 't.b': false });
     expect(decision.in('AA').outcome).toBe('cannot-tell');
@@ -298,9 +297,9 @@ describe('bad input never allows', () => {
   });
 
   test('a policy of an unknown market, of unknown facts, or of facts that exclude each other is not compiled', () => {
-    expect(() => compile({ ...OPTIONS, markets: ['ZZ'] })).toThrow(/unknown market `ZZ`/);
-    expect(() => compile({ ...OPTIONS, callFacts: ['t.x'] })).toThrow(/unknown fact `t.x`/);
-    expect(() => compile({ ...OPTIONS, manifest: feature({ 't.a': true, 't.b': false }) })).toThrow(
+    expect(() => specialise({ ...OPTIONS, markets: ['ZZ'] })).toThrow(/unknown market `ZZ`/);
+    expect(() => specialise({ ...OPTIONS, callFacts: ['t.x'] })).toThrow(/unknown fact `t.x`/);
+    expect(() => specialise({ ...OPTIONS, manifest: feature({ 't.a': true, 't.b': false }) })).toThrow(
       /contradicts/,
     );
   });
@@ -344,7 +343,7 @@ rules:
     ],
   ] as const)('%s', (_what, body, facts) => {
     const options = { ...OPTIONS, law: lawOf(body), manifest: feature(facts, declared('P6M')) };
-    const policy = compile(options);
+    const policy = specialise(options);
     for (const call of [{}, { 'user.young': true }, { 'user.young': false }])
       expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
   });
@@ -356,7 +355,7 @@ rules:
       manifest: feature({}),
       callFacts: ['t.places'],
     };
-    const policy = compile(options);
+    const policy = specialise(options);
     for (const place of ['AA', 'BB', 'AA-X', 'AA']) {
       const call = { 't.places': [place] };
       expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
@@ -369,7 +368,7 @@ rules:
       (_, k) => `  - {id: r${k}, cite: § ${k}, ${from}, when: {t.count: {gte: ${k + 1}}}, prohibit: it}\n`,
     );
     const law = lawOf(`rules:\n${rules.join('')}`);
-    const policy = compile({ ...OPTIONS, law, manifest: feature({}), callFacts: ['t.count'] });
+    const policy = specialise({ ...OPTIONS, law, manifest: feature({}), callFacts: ['t.count'] });
     const decisions = rules.map((_, k) => policy.decide({ 't.count': k }));
     expect(decisions.map((decision) => decision.in('AA').reasons.length)).toEqual(rules.map((_, k) => k));
     expect(new Set(decisions.map(({ id }) => id)).size).toBe(rules.length);

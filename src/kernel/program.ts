@@ -182,6 +182,11 @@ export function emit(
   };
 }
 
+/** Whether a register has the same value in every run. */
+export function isFixed({ preset }: Program, register: number): boolean {
+  return register === FALSE_REGISTER || preset[register] !== FALSE;
+}
+
 export function encode(value: Truth): number {
   return value === 'true' ? TRUE : value === 'false' ? FALSE : UNKNOWN;
 }
