@@ -112,4 +112,29 @@ describe('comity witness', () => {
       err: expect.stringContaining('watches no log yet'),
     });
   });
+
+  test('trusts another key of a log only when told so, and takes keys away', () => {
+    const directory = join(folder, 'keys');
+    const origin = 'example.com/rotated';
+    const [first, second] = ['one', 'two'].map((name) =>
+      comity(['log', 'init', join(folder, name), '--origin', origin]).out.trim(),
+    );
+    if (first === undefined || second === undefined) throw new Error('two keys expected');
+    comity(['witness', 'init', directory, '--name', 'witness.keys.example']);
+    expect(comity(['witness', 'trust', directory, first])).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('watches 1 log with 1 key'),
+    });
+    expect(comity(['witness', 'trust', directory, second])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('pass `--another-key`'),
+    });
+    expect(comity(['witness', 'trust', directory, second, '--another-key']).code).toBe(0);
+    expect(comity(['witness', 'distrust', directory, first]).code).toBe(0);
+    expect(comity(['witness', 'trust', directory, second, '--origin', 'go.sum database tree']).code).toBe(0);
+    expect(JSON.parse(readFileSync(join(directory, 'witness.json'), 'utf8')).logs).toEqual([
+      { origin, keys: [second] },
+      { origin: 'go.sum database tree', keys: [second] },
+    ]);
+  });
 });

@@ -3,8 +3,11 @@ import { parseQuorum, quorumPolicy, quorumProblems } from '../ledger/quorum.ts';
 import {
   createWitnessDirectory,
   describeWitness,
+  distrustKeys,
   openWitnessDirectory,
   trustLogs,
+  type WitnessDescription,
+  watchedLogs,
 } from '../ledger/witness/keys.ts';
 import { serveWitness } from '../ledger/witness/serve.ts';
 import { openWitness } from '../ledger/witness/witness.ts';
@@ -27,15 +30,17 @@ import { row } from './style.ts';
 
 const VERBS: Readonly<
   Record<string, (rest: readonly string[], args: Arguments, io: Io) => Promise<ExitCode>>
-> = { init: runInit, trust: runTrust, serve: runServe, policy: runPolicy };
+> = { init: runInit, trust: runTrust, distrust: runDistrust, serve: runServe, policy: runPolicy };
 
 export const command: Command = {
   name: 'witness',
   summary: 'vouch for others’ logs, and decide which witnesses must vouch for ours',
-  usage: 'witness init|trust|serve <directory> | policy <quorum.json>   [options]',
+  usage: 'witness init|trust|distrust|serve <directory> | policy <quorum.json>   [options]',
   details: [
     '  init    make a witness: two keys and an empty memory. Lose neither: one that forgets is worse than none',
-    '  trust   <directory> <verifier key …>: watch these logs',
+    '  trust   <directory> <verifier key …>: watch these logs. A log is known by its origin, and its key by this',
+    '          decision alone: a second key of a log needs --another-key, as whoever holds it can go on with the log',
+    '  distrust <directory> <verifier key …>: cosign nothing more that these keys sign, and forget nothing',
     '  serve   cosign what extends what was cosigned before (C2SP tlog-witness)',
     '  policy  check that no fork can go unseen under a quorum of countries, and write it for other tools',
     '',
@@ -55,6 +60,12 @@ export const command: Command = {
       value: 'NAME',
       help: 'init: name of the witness, like an address without https://',
     },
+    origin: {
+      type: 'string',
+      value: 'ORIGIN',
+      help: 'trust: first line of the log’s checkpoints, if its key has another name',
+    },
+    'another-key': { type: 'boolean', help: 'trust: the log changed its key, or has two' },
     listen: { type: 'string', value: 'HOST:PORT', help: 'serve: where to listen (default 127.0.0.1:0)' },
     log: { type: 'string', multiple: true, value: 'KEYS', help: 'policy: verifier keys of the logs' },
     out: { type: 'string', value: 'FILE', help: 'policy: write the policy here' },
@@ -89,11 +100,26 @@ async function runInit(rest: readonly string[], args: Arguments, io: Io): Promis
   return EXIT.clean;
 }
 
-async function runTrust(rest: readonly string[], _args: Arguments, io: Io): Promise<ExitCode> {
+async function runTrust(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
   const directory = directoryOf(rest, 'trust');
   required(rest[1], 'which log?', 'pass the verifier key that `comity log init` printed');
-  const about = await mendable(() => trustLogs(directory, rest.slice(1)));
-  io.err(`${about.name} watches ${about.logs.length} ${about.logs.length === 1 ? 'key' : 'keys'} of logs\n`);
+  const origin = args.text('origin');
+  const anotherKey = args.flag('another-key');
+  const options = { anotherKey, ...(origin === undefined ? {} : { origin }) };
+  return saidLogs(await mendable(() => trustLogs(directory, rest.slice(1), options)), io);
+}
+
+async function runDistrust(rest: readonly string[], _args: Arguments, io: Io): Promise<ExitCode> {
+  const directory = directoryOf(rest, 'distrust');
+  required(rest[1], 'which key?', 'pass the verifier key; `witness.json` lists those that are trusted');
+  return saidLogs(await mendable(() => distrustKeys(directory, rest.slice(1))), io);
+}
+
+function saidLogs({ name, logs }: WitnessDescription, io: Io): ExitCode {
+  const keys = logs.reduce((sum, log) => sum + log.keys.length, 0);
+  io.err(
+    `${name} watches ${logs.length} ${logs.length === 1 ? 'log' : 'logs'} with ${keys} ${keys === 1 ? 'key' : 'keys'}; start it again if it runs\n`,
+  );
   return EXIT.clean;
 }
 
@@ -106,7 +132,7 @@ async function runServe(rest: readonly string[], args: Arguments, io: Io): Promi
       throw mistake('witness watches no log yet', 'name one with `comity witness trust`');
     const { keys, state } = openWitnessDirectory(directory);
     try {
-      const witness = openWitness({ keys, logs: about.logs.map((key) => parseVerifierKey(key)), state });
+      const witness = openWitness({ keys, logs: watchedLogs(about), state });
       const onError = (error: unknown): void => io.err(`error: ${String(error)}\n`);
       const server = await started(() => serveWitness(witness, { ...listen, onError }));
       return await untilStopped(server, io, `witness \`${about.name}\``);

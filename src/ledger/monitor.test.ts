@@ -23,6 +23,7 @@ import { parseSplitView, verifySplitView } from './split-view.ts';
 import { gatherCosignatures } from './witness/gather.ts';
 import { createWitnessDirectory, openWitnessDirectory } from './witness/keys.ts';
 import { serveWitness } from './witness/serve.ts';
+import { watchedLog } from './witness/watched-log.ts';
 import { openWitness } from './witness/witness.ts';
 
 const ORIGIN = 'log.example/monitored';
@@ -64,7 +65,7 @@ async function start(
 async function startWitness(name = 'w'): Promise<Policy['witnesses'][number]> {
   createWitnessDirectory(join(folder, name), `witness.example/${name}`);
   const { keys, state } = openWitnessDirectory(join(folder, name));
-  const server = await serveWitness(openWitness({ keys, logs: [parseVerifierKey(vkey)], state }));
+  const server = await serveWitness(openWitness({ keys, logs: [watchedLog(parseVerifierKey(vkey))], state }));
   running.push(state, server);
   const key = keys[0]?.key;
   if (key === undefined) throw new Error('witness without key');

@@ -16,6 +16,7 @@ import { nodeSignatures } from './node-signatures.ts';
 import type { QuorumWitness } from './quorum.ts';
 import { witnessKey } from './witness/keys.ts';
 import { openWitnessState, type WitnessState } from './witness/state.ts';
+import { watchedLog } from './witness/watched-log.ts';
 import { openWitness } from './witness/witness.ts';
 
 /** One face of a log that shows different histories: a head it signed, and the evidence that goes with it. */
@@ -85,7 +86,8 @@ export function castWitnesses(
       const seed = Buffer.alloc(32, i + 1);
       const name = `witness-${i}.example`;
       const key = witnessKey({ name, keyId: 0, type: SIGNATURE_TYPES.ed25519Cosignature, seed });
-      const at = (state: WitnessState) => openWitness({ keys: [key], logs: [log], state, now: NOW });
+      const at = (state: WitnessState) =>
+        openWitness({ keys: [key], logs: [watchedLog(log)], state, now: NOW });
       const lines = new Map<string, string>();
       for (const first of faces) {
         const path = join(folder, `${name}-${first.name}.db`);

@@ -18,6 +18,7 @@ import { gatherCosignatures, type WitnessProblem } from './gather.ts';
 import { createWitnessDirectory, openWitnessDirectory, trustLogs } from './keys.ts';
 import { serveWitness } from './serve.ts';
 import type { WitnessState } from './state.ts';
+import { watchedLog } from './watched-log.ts';
 import { openWitness } from './witness.ts';
 
 const COUNTRIES = ['de', 'br', 'jp', 'ch'];
@@ -49,7 +50,7 @@ async function startWitness(
   country: string,
 ): Promise<{ readonly url: string; readonly server: Running; readonly state: WitnessState }> {
   const { keys, state } = openWitnessDirectory(join(folder, country));
-  const server = await serveWitness(openWitness({ keys, logs: [parseVerifierKey(vkey)], state }));
+  const server = await serveWitness(openWitness({ keys, logs: [watchedLog(parseVerifierKey(vkey))], state }));
   running.push(state, server);
   return { url: server.url, server, state };
 }

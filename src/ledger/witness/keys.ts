@@ -1,5 +1,5 @@
 import { createPrivateKey, randomBytes, sign } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nobleEd25519PublicKey, nobleMlDsa44PublicKey, nobleMlDsa44Sign } from '../../tlog/noble.ts';
 import {
@@ -14,6 +14,7 @@ import {
 import { LedgerError, quoted } from '../errors.ts';
 import { readKeyFile, writeKeyFile } from '../key-file.ts';
 import { openWitnessState, type WitnessState } from './state.ts';
+import { type WatchedLog, withoutKey, withTrustedKey } from './watched-log.ts';
 import type { WitnessKey } from './witness.ts';
 
 const ABOUT_FILE = 'witness.json';
@@ -27,8 +28,8 @@ export interface WitnessDescription {
   readonly name: string;
   /** Its verifier keys: Ed25519, and ML-DSA-44 for signatures that have to hold for decades. */
   readonly keys: readonly string[];
-  /** Verifier keys of the logs that it watches. */
-  readonly logs: readonly string[];
+  /** The logs that it watches, by origin, each with the verifier keys that may sign for it. */
+  readonly logs: readonly { readonly origin: string; readonly keys: readonly string[] }[];
 }
 
 /**
@@ -63,13 +64,58 @@ export function createWitnessDirectory(directory: string, name: string): Witness
   return about;
 }
 
-/** Adds logs to those that a witness watches. @throws {LedgerError} `not-found` · {TlogError} `malformed-key` */
-export function trustLogs(directory: string, vkeys: readonly string[]): WitnessDescription {
+/**
+ * Lets keys sign for logs that the witness watches: each for the log that it is named after, unless `origin` says which.
+ * @throws {LedgerError} `not-found` · `key-invalid` for a key that no log may have, and unless `anotherKey` for one of a
+ * log that is watched with other keys · {TlogError} `malformed-key`
+ */
+export function trustLogs(
+  directory: string,
+  vkeys: readonly string[],
+  options: { readonly origin?: string; readonly anotherKey?: boolean } = {},
+): WitnessDescription {
   const about = describeWitness(directory);
-  for (const vkey of vkeys) parseVerifierKey(vkey);
-  const trusted = { ...about, logs: [...new Set([...about.logs, ...vkeys])] };
-  writeFileSync(join(directory, ABOUT_FILE), `${JSON.stringify(trusted, null, 2)}\n`);
-  return trusted;
+  const before = watchedLogs(about);
+  const known = new Set(before.map(({ origin }) => origin));
+  let logs = before;
+  for (const vkey of vkeys) {
+    const key = parseVerifierKey(vkey);
+    // Several keys of a new log, given at once, are one decision.
+    const anotherKey = options.anotherKey === true || !known.has(options.origin ?? key.name);
+    logs = withTrustedKey(logs, key, { ...options, anotherKey });
+  }
+  return describeLogs(directory, about, logs);
+}
+
+/**
+ * Takes keys away from the logs that they sign for. What was cosigned of these logs stays remembered.
+ * @throws {LedgerError} `not-found` · {TlogError} `malformed-key`
+ */
+export function distrustKeys(directory: string, vkeys: readonly string[]): WitnessDescription {
+  const about = describeWitness(directory);
+  let logs = watchedLogs(about);
+  for (const vkey of vkeys) logs = withoutKey(logs, parseVerifierKey(vkey));
+  return describeLogs(directory, about, logs);
+}
+
+/** The logs that a witness watches. @throws {TlogError} `malformed-key` */
+export function watchedLogs(about: WitnessDescription): readonly WatchedLog[] {
+  return about.logs.map(({ origin, keys }) => ({ origin, keys: keys.map((key) => parseVerifierKey(key)) }));
+}
+
+function describeLogs(
+  directory: string,
+  about: WitnessDescription,
+  logs: readonly WatchedLog[],
+): WitnessDescription {
+  const changed: WitnessDescription = {
+    ...about,
+    logs: logs.map(({ origin, keys }) => ({ origin, keys: keys.map(formatVerifierKey) })),
+  };
+  const path = join(directory, ABOUT_FILE);
+  writeFileSync(`${path}.new`, `${JSON.stringify(changed, null, 2)}\n`);
+  renameSync(`${path}.new`, path);
+  return changed;
 }
 
 /** @throws {LedgerError} `not-found` · `damaged` */
@@ -142,5 +188,18 @@ function keyFile(type: number): string {
 function isDescription(value: unknown): value is WitnessDescription {
   if (typeof value !== 'object' || value === null) return false;
   const { v, name, keys, logs } = value as Readonly<Record<string, unknown>>;
-  return v === 'comity.witness/1' && typeof name === 'string' && Array.isArray(keys) && Array.isArray(logs);
+  return v === 'comity.witness/1' && typeof name === 'string' && isTexts(keys) && isLogs(logs);
+}
+
+function isLogs(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (log) => typeof log === 'object' && log !== null && typeof log.origin === 'string' && isTexts(log.keys),
+    )
+  );
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
 }

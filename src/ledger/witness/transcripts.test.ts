@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseVerifierKey, SIGNATURE_TYPES, type VerifierKey, verifierKey } from '../../tlog/note-key.ts';
 import { witnessKey } from './keys.ts';
 import { openWitnessState } from './state.ts';
+import { watchedLog } from './watched-log.ts';
 import { openWitness } from './witness.ts';
 
 /** Conversations with the Go witness of Torchwood: their origin and licence stand beside them. */
@@ -18,13 +19,13 @@ const stepsOf = (name: string) =>
   }));
 
 /** Answers of a new witness that watches the log with one key. */
-function answers(name: string, key: VerifierKey) {
+function answers(name: string, key: VerifierKey, origin?: string) {
   const state = openWitnessState(':memory:');
   const type = SIGNATURE_TYPES.ed25519Cosignature;
   const seed = Buffer.alloc(32, 9);
   const witness = openWitness({
     keys: [witnessKey({ name: 'example.com/witness', keyId: 0, type, seed })],
-    logs: [key],
+    logs: [watchedLog(key, origin)],
     state,
   });
   const replies = stepsOf(name).map(({ request }) => witness.addCheckpoint(Buffer.from(request)));
@@ -59,5 +60,12 @@ describe('a witness answers what the Go witness answers', () => {
     expect(
       answers('mldsa.hurl', parseVerifierKey(file('mldsa.vkey').trim())).map(({ status }) => status),
     ).toEqual([200]);
+  });
+
+  test('to the Go checksum database, whose key has another name than its origin', () => {
+    const key = parseVerifierKey('sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8');
+    const statuses = (origin?: string) => answers('sumdb.hurl', key, origin).map(({ status }) => status);
+    expect(statuses('go.sum database tree')).toEqual([200]);
+    expect(statuses()).toEqual([404]);
   });
 });

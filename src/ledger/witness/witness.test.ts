@@ -14,6 +14,7 @@ import { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from '../nod
 import { createWitnessDirectory, openWitnessDirectory } from './keys.ts';
 import { serveWitness } from './serve.ts';
 import { openWitnessState, type WitnessState } from './state.ts';
+import { watchedLog } from './watched-log.ts';
 import { openWitness, originHash, type Witness, type WitnessKey } from './witness.ts';
 
 const ORIGIN = 'log.example/witnessed';
@@ -44,7 +45,12 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'comity-witness-'));
   createWitnessDirectory(join(directory, 'w'), 'witness.example/w');
   ({ keys, state } = openWitnessDirectory(join(directory, 'w')));
-  witness = openWitness({ keys, logs: [verifierKeyOf(logKey)], state, now: () => 1_800_000_000_500 });
+  witness = openWitness({
+    keys,
+    logs: [watchedLog(verifierKeyOf(logKey))],
+    state,
+    now: () => 1_800_000_000_500,
+  });
 });
 
 afterEach(() => {
@@ -140,7 +146,7 @@ describe('a witness', () => {
   test('remembers in the file before it answers, so another process cannot be shown a fork', () => {
     add(0, [], noteOf(5));
     const second = openWitnessState(join(directory, 'w', 'witness.db'));
-    const other = openWitness({ keys, logs: [verifierKeyOf(logKey)], state: second });
+    const other = openWitness({ keys, logs: [watchedLog(verifierKeyOf(logKey))], state: second });
     expect(other.addCheckpoint(bodyOf(0, [], noteOf(6, 'b')))).toMatchObject({ status: 409, body: '5\n' });
     second.close();
   });
@@ -154,7 +160,7 @@ describe('a witness', () => {
         throw new Error('disk');
       },
     };
-    const other = openWitness({ keys, logs: [verifierKeyOf(logKey)], state: failing });
+    const other = openWitness({ keys, logs: [watchedLog(verifierKeyOf(logKey))], state: failing });
     expect(() => other.addCheckpoint(bodyOf(0, [], noteOf(5)))).toThrow('disk');
   });
 

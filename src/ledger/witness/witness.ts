@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeBase64 } from '../../tlog/base64.ts';
 import { type CheckpointNote, parseCheckpoint } from '../../tlog/checkpoint.ts';
-import { cosigner, type KeyVerifier, noteVerifier } from '../../tlog/cosignature.ts';
+import { cosigner, type KeyVerifier } from '../../tlog/cosignature.ts';
 import { TlogError } from '../../tlog/errors.ts';
 import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
 import { verifyConsistency } from '../../tlog/merkle.ts';
@@ -15,9 +15,9 @@ import { SIGNATURE_TYPES, type VerifierKey } from '../../tlog/note-key.ts';
 import type { Sign } from '../../tlog/signatures.ts';
 import { decodeUtf8, parseDecimal } from '../../tlog/text.ts';
 import { nodeHasher } from '../node-hash.ts';
-import { nodeSignatures } from '../node-signatures.ts';
 import type { Clock } from '../time.ts';
 import type { WitnessedHead, WitnessState } from './state.ts';
+import { logVerifiers, type WatchedLog } from './watched-log.ts';
 
 /** A key that a witness cosigns with. */
 export interface WitnessKey {
@@ -27,8 +27,7 @@ export interface WitnessKey {
 
 export interface WitnessOptions {
   readonly keys: readonly WitnessKey[];
-  /** Keys of the logs that it knows; a log is known by its origin, which is the name of its keys. */
-  readonly logs: readonly VerifierKey[];
+  readonly logs: readonly WatchedLog[];
   readonly state: WitnessState;
   readonly now?: Clock;
 }
@@ -55,12 +54,10 @@ export const MAX_WITNESS_REQUEST_BYTES = 256 * 1024;
 /** Most hashes that a consistency proof may have (C2SP tlog-witness). */
 const MAX_PROOF_LINES = 63;
 
+/** @throws {LedgerError} `key-invalid` for logs or keys that cannot be told apart, or keys that no log may have */
 export function openWitness(options: WitnessOptions): Witness {
   const { state, now = Date.now } = options;
-  const logs = new Map<string, KeyVerifier[]>();
-  for (const key of options.logs) {
-    logs.set(key.name, [...(logs.get(key.name) ?? []), noteVerifier(key, nodeSignatures)]);
-  }
+  const logs = logVerifiers(options.logs);
   const hashes = new Map([...logs.keys()].map((origin) => [originHash(origin), origin]));
 
   return {
