@@ -3,6 +3,9 @@ import { LedgerError, quoted } from './errors.ts';
 /** Milliseconds since 1970, as `Date.now` gives them. Passed in wherever time matters, so that tests can set it. */
 export type Clock = () => number;
 
+/** Characters of a time with milliseconds. */
+const RFC3339_MS = 24;
+
 /** RFC 3339 text, UTC, of a time in milliseconds since 1970. */
 export function rfc3339(ms: number): string {
   return new Date(ms).toISOString();
@@ -11,7 +14,10 @@ export function rfc3339(ms: number): string {
 /** Milliseconds since 1970 of an RFC 3339 time in UTC; parts below a millisecond are cut off. */
 export function fromRfc3339(time: string): number {
   // Date.parse keeps at most milliseconds in a portable way, and knows no leap second.
-  const ms = Date.parse(time.replace(/(\.\d{3})\d+Z$/, '$1Z').replace(/:60(\.\d+)?Z$/, ':59.999Z'));
+  const plain = time.length <= RFC3339_MS && !time.includes(':60');
+  const ms = Date.parse(
+    plain ? time : time.replace(/(\.\d{3})\d+Z$/, '$1Z').replace(/:60(\.\d+)?Z$/, ':59.999Z'),
+  );
   if (Number.isNaN(ms)) {
     throw new LedgerError('record-invalid', `${quoted(time)} is not a time`, 'write RFC 3339 in UTC');
   }
