@@ -26,9 +26,10 @@ export async function runLogFsck(rest: readonly string[], args: Arguments, io: I
 }
 
 function printReport(report: FsckReport, io: Io): void {
-  const { entries, heads, root, faults, omissions, torn, diagnosis } = report;
+  const { entries, pruned, heads, root, faults, omissions, torn, diagnosis } = report;
   const colour = diagnosis === 'sound' ? 'green' : 'red';
   io.out(`${paint(io, colour, diagnosis)}: ${entries} entries, ${heads} signed heads, root ${root}\n`);
+  if (pruned > 0) io.out(`  entries 0 to ${pruned - 1} pruned: tree checked, bytes gone\n`);
   for (const fault of faults) io.out(row(io, [[`  ${fault.kind}`, 24]], faultText(fault), ['red']));
   for (const omission of omissions) {
     const { kind, ...where } = omission;
@@ -43,6 +44,10 @@ function faultText(fault: LogFault): string {
       return `${fault.what} cannot be read`;
     case 'entry-altered':
       return `entry ${fault.index} has other bytes than were appended`;
+    case 'entries-missing':
+      return `bytes of entries ${fault.from} to ${fault.to - 1} are gone, and no pruning covers them`;
+    case 'pruning-unannounced':
+      return `entries before ${fault.minimum} were pruned, and the log does not say so`;
     case 'entry-doubled':
       return `entry ${fault.index} has the idempotency key of entry ${fault.first}`;
     case 'truncated':

@@ -145,6 +145,15 @@ export const ATTRIBUTES = {
   'comity.heartbeat.last_seq': count,
   'comity.heartbeat.period_ms': count,
 
+  /** First entry whose bytes are kept. */
+  'comity.prune.minimum': count,
+  'comity.prune.previous': count,
+  /** Of the written retention policy, without which nothing may be pruned (C2SP tlog-tiles, Retention Policies). */
+  'comity.prune.policy_hash': digest,
+  'comity.prune.before': time,
+  /** An ISO 8601 duration: how long entries were kept that state no retention of their own. */
+  'comity.prune.opaque_after': token,
+
   'comity.witness.policy_hash': digest,
   'comity.witness.previous_hash': digest,
 } as const satisfies Readonly<Record<string, AttributeType>>;

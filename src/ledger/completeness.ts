@@ -40,6 +40,8 @@ export interface CompletenessCheck {
 interface Sequence {
   readonly producer: string;
   readonly boot: string;
+  /** Number from which on it is followed. */
+  readonly since: number;
   /** Number expected next. */
   next: number;
   /** Numbers below `next` that were not seen. */
@@ -51,7 +53,11 @@ interface Sequence {
 /** Most missing numbers remembered one by one for one producer start; a wider gap is reported as it stands. */
 const MAX_TRACKED_GAP = 100_000;
 
-export function completenessCheck(): CompletenessCheck {
+/**
+ * @param options `beginningIsGone`: the oldest records were pruned, so a sequence counts from the first number that is
+ *   seen of it
+ */
+export function completenessCheck(options: { readonly beginningIsGone?: boolean } = {}): CompletenessCheck {
   const sequences = new Map<string, Sequence>();
   const intents = new Map<string, number>();
   const disorder: Omission[] = [];
@@ -62,7 +68,8 @@ export function completenessCheck(): CompletenessCheck {
     const name = `${id} ${boot}`;
     let sequence = sequences.get(name);
     if (sequence === undefined) {
-      sequence = { producer: id, boot, next: 0, missing: new Set(), announced: -1 };
+      const since = options.beginningIsGone === true ? seq : 0;
+      sequence = { producer: id, boot, since, next: since, missing: new Set(), announced: -1 };
       sequences.set(name, sequence);
     }
     if (seq >= sequence.next) {
@@ -71,7 +78,7 @@ export function completenessCheck(): CompletenessCheck {
       if (from > sequence.next) sequence.missing.add(sequence.next);
       for (let number = from; number < seq; number++) sequence.missing.add(number);
       sequence.next = seq + 1;
-    } else if (sequence.missing.delete(seq)) {
+    } else if (seq < sequence.since || sequence.missing.delete(seq)) {
       disorder.push({ kind: 'sequence-disorder', producer: id, boot, index });
     } else {
       repeats.push({ kind: 'sequence-repeat', producer: id, boot, index });

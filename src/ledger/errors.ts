@@ -11,6 +11,8 @@ export type LedgerErrorCode =
   | 'closed'
   /** No entry, hash, bundle or checkpoint at that place. */
   | 'not-found'
+  /** The bytes of the entry were removed after its retention ended; its hash and its proofs are still there. */
+  | 'pruned'
   | 'already-exists'
   /** Another process holds the log. */
   | 'locked'
@@ -59,6 +61,15 @@ export class LedgerError extends Error {
     this.help = help;
     this.retryAfterMs = more.retryAfterMs;
   }
+}
+
+/** The error of asking for the bytes of entry `index` of a log whose first entry that is left is `minimum`. */
+export function prunedError(index: number, minimum: number): LedgerError {
+  return new LedgerError(
+    'pruned',
+    `entry ${index} was pruned: the bytes of entries 0 to ${minimum - 1} are gone`,
+    'its hash and its proofs are still there; the bytes may be in an evidence archive or a backup made before',
+  );
 }
 
 /** A value as it may appear in a message: cut short, because it may be an attacker's megabyte. */

@@ -169,6 +169,11 @@ export const EVENTS = {
     required: ['comity.heartbeat.last_seq'],
     optional: ['comity.heartbeat.period_ms'],
   },
+  'comity.log.pruned': {
+    title: 'The bytes of the oldest entries are removed from here on; their hashes and proofs stay',
+    required: ['comity.prune.minimum', 'comity.prune.previous', 'comity.prune.policy_hash'],
+    optional: ['comity.prune.before', 'comity.prune.opaque_after'],
+  },
   'comity.witness.policy.changed': {
     title: 'Another set of witnesses is asked',
     required: ['comity.witness.policy_hash'],

@@ -16,8 +16,8 @@ import { canonicalBytes } from './canonical.ts';
 import { createLogDirectory, openLogDirectory, readLogKey } from './directory.ts';
 import { createFilesStore, openFilesStore } from './files/files-store.ts';
 import { filesSource } from './files/fsck-source.ts';
-import { openHeads } from './files/heads.ts';
 import { BUNDLES_AT, ROW_BYTES, ROWS_AT, segmentFile } from './files/layout.ts';
+import { openState } from './files/state.ts';
 import { type FsckOptions, fsck, storeSource } from './fsck.ts';
 import { nodeHasher } from './node-hash.ts';
 import { logSigner } from './node-signatures.ts';
@@ -68,7 +68,7 @@ const check = (path = log, options: Partial<FsckOptions> = {}) =>
   fsck({ source: filesSource(path), origin: ORIGIN, keys, ...options });
 
 const headsOf = (path: string): readonly SignedHead[] => {
-  const heads = openHeads(path, { readOnly: true });
+  const heads = openState(path, { readOnly: true });
   const all = heads.all();
   heads.close();
   return all;
@@ -297,7 +297,7 @@ describe('damage', () => {
     const source = filesSource(log);
     async function* doubled() {
       yield* source.entries();
-      if (first !== undefined) yield { bytes: first.bytes, key: first.key, altered: false };
+      if (first !== undefined) yield { kind: 'whole', bytes: first.bytes, key: first.key } as const;
     }
     const report = await check(log, { source: { ...source, entries: doubled } });
     expect(report.faults).toContainEqual({ kind: 'entry-doubled', index: RECORDS, first: 0 });

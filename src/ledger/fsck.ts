@@ -8,6 +8,7 @@ import { verifyKnownSignatures } from '../tlog/note.ts';
 import { parseVerifierKey } from '../tlog/note-key.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
 import { completenessCheck, type Omission } from './completeness.ts';
+import { LedgerError } from './errors.ts';
 import { nodeHasher } from './node-hash.ts';
 import { nodeSignatures } from './node-signatures.ts';
 import type { AuditRecord } from './record.ts';
@@ -21,6 +22,10 @@ export type LogFault =
   | { readonly kind: 'unreadable'; readonly what: string }
   /** The bytes of an entry are not those that were appended. */
   | { readonly kind: 'entry-altered'; readonly index: number }
+  /** The bytes of entries `from` on, before `to`, are gone, and no pruning in effect covers them. */
+  | { readonly kind: 'entries-missing'; readonly from: number; readonly to: number }
+  /** A pruning is in effect that the log does not announce. */
+  | { readonly kind: 'pruning-unannounced'; readonly minimum: number }
   /** Two entries have one idempotency key. */
   | { readonly kind: 'entry-doubled'; readonly index: number; readonly first: number }
   /** Fewer entries than a head that was signed. */
@@ -50,6 +55,8 @@ export type Diagnosis =
 
 export interface FsckReport {
   readonly entries: number;
+  /** The first of them, whose bytes were pruned: their hashes were taken as they stand, and led to the signed heads. */
+  readonly pruned: number;
   /** Root recomputed from the entries, base64. */
   readonly root: string;
   readonly heads: number;
@@ -63,19 +70,23 @@ export interface FsckReport {
 
 /** A log as it lies there, read without trusting any of it. */
 export interface FsckSource {
-  /** Entries in order. `altered`: they are not what the store's own hash says. */
+  /** Entries in order. */
   entries(): AsyncIterable<FsckEntry>;
   /** Parts that could not be read, and torn entries at the end; known once `entries` is through. */
   found(): { readonly unreadable: readonly string[]; readonly torn: number };
   heads(): Promise<readonly SignedHead[]>;
   published(): Promise<string | undefined>;
+  /** The minimum index that is in effect. */
+  minimum(): Promise<number>;
 }
 
-export interface FsckEntry {
-  readonly bytes: Uint8Array;
-  readonly key: Uint8Array;
-  readonly altered: boolean;
-}
+/**
+ * One entry. `altered`: it is not what the store's own hash says. `gone`: its bytes are not there, and only below the
+ * minimum index is that as it should be.
+ */
+export type FsckEntry =
+  | { readonly kind: 'whole' | 'altered'; readonly bytes: Uint8Array; readonly key: Uint8Array }
+  | { readonly kind: 'gone'; readonly leaf: Uint8Array; readonly key: Uint8Array };
 
 export interface FsckOptions {
   readonly source: FsckSource;
@@ -107,6 +118,7 @@ export async function fsck(options: FsckOptions): Promise<FsckReport> {
   faults.push(...unreadable.map((what): LogFault => ({ kind: 'unreadable', what })));
   return {
     entries: walk.size,
+    pruned: walk.pruned,
     root: walk.root,
     heads: heads.length,
     faults,
@@ -123,13 +135,15 @@ export function storeSource(store: LogStore): FsckSource {
     const { size } = await store.grow();
     for (let from = 0; from < size; from += TILE_WIDTH) {
       const [index, width] = [from / TILE_WIDTH, Math.min(TILE_WIDTH, size - from)];
-      const bundle = decodeBundle(await store.readBundle(index, width), width);
+      const bundle = await bundleIfThere(store, index, width);
       const leaves = await store.readTile({ kind: 'hashes', level: 0, index, width });
       const keys = await store.readKeys(from, from + width);
-      for (const [i, bytes] of bundle.entries()) {
+      for (let i = 0; i < width; i++) {
         const leaf = leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
         const key = keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES);
-        yield { bytes, key, altered: !sameBytes(hasher.leaf(bytes), leaf) };
+        const bytes = bundle?.[i];
+        if (bytes === undefined) yield { kind: 'gone', leaf, key };
+        else yield { kind: sameBytes(hasher.leaf(bytes), leaf) ? 'whole' : 'altered', bytes, key };
       }
     }
   }
@@ -138,7 +152,22 @@ export function storeSource(store: LogStore): FsckSource {
     found: () => ({ unreadable: [], torn: 0 }),
     heads: () => store.heads(),
     published: () => store.published(),
+    minimum: () => store.minimum(),
   };
+}
+
+async function bundleIfThere(
+  store: LogStore,
+  index: number,
+  width: number,
+): Promise<readonly Uint8Array[] | undefined> {
+  try {
+    return decodeBundle(await store.readBundle(index, width), width);
+  } catch (error) {
+    if (error instanceof LedgerError && (error.code === 'pruned' || error.code === 'damaged'))
+      return undefined;
+    throw error;
+  }
 }
 
 interface SignedTree {
@@ -151,10 +180,13 @@ async function walkEntries(options: FsckOptions, signed: readonly SignedTree[], 
   const hasher = nodeHasher();
   const frontier = new Frontier(hasher);
   const validator = recordValidator();
-  const completeness = completenessCheck();
+  // Of what a producer wrote before the minimum index nobody can tell whether it was whole.
+  const completeness = completenessCheck({ beginningIsGone: (await options.source.minimum()) > 0 });
   const doubled = doubleCheck();
   const due = [...signed].sort((a, b) => a.size - b.size);
   let sound = 0;
+  let announced = 0;
+  const gone: { from: number; to: number }[] = [];
   const compare = (): void => {
     for (let head = due[0]; head !== undefined && head.size === frontier.size; head = due[0]) {
       due.shift();
@@ -166,27 +198,55 @@ async function walkEntries(options: FsckOptions, signed: readonly SignedTree[], 
     }
   };
   compare();
-  for await (const { bytes, key, altered } of options.source.entries()) {
+  for await (const entry of options.source.entries()) {
     const index = frontier.size;
-    if (altered) faults.push({ kind: 'entry-altered', index });
-    const first = doubled(key, index);
+    if (entry.kind === 'altered') faults.push({ kind: 'entry-altered', index });
+    const first = doubled(entry.key, index);
     if (first !== undefined) faults.push({ kind: 'entry-doubled', index, first });
-    frontier.append(hasher.leaf(bytes));
+    frontier.append(entry.kind === 'gone' ? entry.leaf : hasher.leaf(entry.bytes));
     compare();
-    const record = recordOf(validator.parse, bytes);
+    if (frontier.size % 4096 === 0) options.onProgress?.(frontier.size);
+    if (entry.kind === 'gone') {
+      extend(gone, index);
+      continue;
+    }
+    const record = recordOf(validator.parse, entry.bytes);
     if (record !== undefined) {
       completeness.see(index, record);
+      if (record.event_name === 'comity.log.pruned') {
+        announced = Math.max(announced, record.attributes['comity.prune.minimum']);
+      }
       if (options.vault !== undefined) faults.push(...(await sealedFaults(options.vault, record, index)));
     }
-    if (frontier.size % 4096 === 0) options.onProgress?.(frontier.size);
   }
+  // Asked for again: the process that appends may have pruned meanwhile.
+  const minimum = await options.source.minimum();
+  faults.push(...missingFrom(gone, minimum));
+  if (minimum > announced) faults.push({ kind: 'pruning-unannounced', minimum });
   const largest = due.at(-1);
   if (largest !== undefined) faults.push({ kind: 'truncated', size: frontier.size, signed: largest.size });
   return {
     size: frontier.size,
+    pruned: gone.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(to, minimum) - from), 0),
     root: Buffer.from(frontier.root()).toString('base64'),
     omissions: completeness.omissions(),
   };
+}
+
+/** Adds an entry to the runs of those whose bytes are gone. */
+function extend(runs: { from: number; to: number }[], index: number): void {
+  const last = runs.at(-1);
+  if (last?.to === index) last.to = index + 1;
+  else runs.push({ from: index, to: index + 1 });
+}
+
+function missingFrom(
+  gone: readonly { readonly from: number; readonly to: number }[],
+  minimum: number,
+): readonly LogFault[] {
+  return gone
+    .filter(({ to }) => to > minimum)
+    .map(({ from, to }) => ({ kind: 'entries-missing', from: Math.max(from, minimum), to }));
 }
 
 /** A kept head as a tree to compare with, or the fault that keeps it from being one. */
@@ -288,7 +348,8 @@ function diagnose(faults: readonly LogFault[], omissions: readonly Omission[]): 
   const has = (kind: LogFault['kind']): boolean => faults.some((fault) => fault.kind === kind);
   if (faults.length === 0) return 'sound';
   if (has('forked')) return 'forked';
-  if (has('entry-altered') || has('unreadable')) return 'damaged';
+  if (has('entry-altered') || has('unreadable') || has('entries-missing')) return 'damaged';
+  if (has('pruning-unannounced')) return 'removed';
   if (has('history-rewritten')) {
     if (omissions.some(({ kind }) => kind === 'sequence-disorder')) return 'reordered';
     const gap = omissions.some(({ kind }) => kind === 'sequence-gap');

@@ -117,11 +117,20 @@ async function prepare(
 }
 
 /**
- * Steps of an erasure are the ledger’s to record: an application that could would make readers believe in them.
+ * Steps of an erasure and of pruning are the ledger’s to record: an application that could would make readers believe
+ * in them.
  * @throws {LedgerError} `record-invalid`
  */
 export function checkNotReserved(record: AuditRecord): void {
-  if (!String(record.event_name).startsWith('comity.erasure.')) return;
+  const event = String(record.event_name);
+  if (event === 'comity.log.pruned') {
+    throw new LedgerError(
+      'record-invalid',
+      `${quoted(event)} records are made by the ledger itself`,
+      'run `comity log prune` instead',
+    );
+  }
+  if (!event.startsWith('comity.erasure.')) return;
   throw new LedgerError(
     'record-invalid',
     `${quoted(record.event_name)} records are made by the ledger itself`,
@@ -161,7 +170,8 @@ export async function replayErasures(
   validator: RecordValidator = recordValidator(),
 ): Promise<number> {
   const { size } = await log.store.grow();
-  const from = Math.min(await vault.replayed(), size);
+  // An erasure that was pruned is ten years old at the least (its own retention): no backup of a vault is.
+  const from = Math.max(Math.min(await vault.replayed(), size), await log.store.minimum());
   let found = 0;
   for (let at = from; at < size; ) {
     const index = Math.floor(at / TILE_WIDTH);

@@ -351,8 +351,8 @@ describe('an appender', () => {
 });
 
 async function openReadOnly() {
-  const { openHeads } = await import('./files/heads.ts');
-  const heads = openHeads(directory, { readOnly: true });
+  const { openState } = await import('./files/state.ts');
+  const heads = openState(directory, { readOnly: true });
   const store = heads.all();
   heads.close();
   return { store };

@@ -1,7 +1,12 @@
+import { HASH_BYTES } from '../tlog/hash.ts';
 import type { HashTile } from '../tlog/tile.ts';
+import { LedgerError } from './errors.ts';
 
 /** Bytes of an idempotency key. */
 export const KEY_BYTES = 16;
+
+/** Entries that are pruned together: those of one hash of tile level 2, and of one segment file. */
+export const PRUNE_STEP = 65_536;
 
 /** An entry on its way into a store. */
 export interface NewEntry {
@@ -36,12 +41,29 @@ export interface SignedHead extends TreeHead {
 }
 
 /**
+ * A decision to remove the bytes of the oldest entries (C2SP tlog-tiles, Pruning). `planned`: nothing has happened yet,
+ * and it may be dropped. `announced`: the log holds its announcement, and the minimum index is in effect; bytes may be
+ * left. `done`: they are gone.
+ */
+export interface Pruning {
+  readonly state: 'planned' | 'announced' | 'done';
+  /** First entry whose bytes are kept: a multiple of {@link PRUNE_STEP}. */
+  readonly minimum: number;
+  /** Canonical bytes of the `comity.log.pruned` record. */
+  readonly announcement: Uint8Array;
+  /** The written retention policy: without one nothing may be pruned. */
+  readonly policy: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/**
  * Where a log lives. One log, many implementations; each keeps these promises:
  *
  * - `append` gives contiguous places in the order given, and resolves only when the entries are durable. After a
  *   crash a prefix of an unresolved call may remain; a retry with the same keys finds it.
  * - `swapHead` is a durable compare-and-swap, also between processes.
- * - What `grow` returned stays readable at that size: tiles, bundles, and so every proof.
+ * - What `grow` returned stays readable at that size: tiles, and so every proof; bundles from the minimum index on.
  *
  * Values read from a store are not authenticated: check them against a head that you trust.
  */
@@ -61,7 +83,7 @@ export interface LogStore {
 
   /** @throws {LedgerError} `not-found` beyond what `grow` has reached */
   readTile(tile: HashTile): Promise<Uint8Array>;
-  /** The first `width` entries of bundle `index`, framed. @throws {LedgerError} `not-found` */
+  /** The first `width` entries of bundle `index`, framed. @throws {LedgerError} `not-found` · `pruned` */
   readBundle(index: number, width: number): Promise<Uint8Array>;
   /** Idempotency keys of entries `from` up to, not including, `to`: {@link KEY_BYTES} bytes each. */
   readKeys(from: number, to: number): Promise<Uint8Array>;
@@ -80,5 +102,37 @@ export interface LogStore {
   /** Note of the head that was published last, by whichever process. */
   published(): Promise<string | undefined>;
 
+  /** The first entry whose bytes are here; 0 in a log that was never pruned. */
+  minimum(): Promise<number>;
+  /** Every pruning that was kept, by its minimum; at most one is `planned`, and it is the last. */
+  prunings(): Promise<readonly Pruning[]>;
+  /**
+   * Keeps a pruning, durably, in the place of the one with its minimum and of any that is `planned`.
+   * @throws {LedgerError} `pruned` if its minimum is below the one in effect · `fenced` · `io-failed`
+   */
+  keepPruning(pruning: Pruning): Promise<void>;
+  /**
+   * Removes what is left of the bytes below the minimum index. Safe to repeat after it was interrupted.
+   * @returns bytes that were removed
+   */
+  removePruned(onProgress?: (done: number, total: number) => void): Promise<number>;
+  /**
+   * Takes in the next {@link PRUNE_STEP} entries of a log that is being moved, whose bytes are gone: their leaf hashes
+   * and keys, end to end. Only below a minimum index that is in effect, and at a multiple of the step.
+   * @throws {LedgerError} `damaged` elsewhere
+   */
+  adoptPruned(leaves: Uint8Array, keys: Uint8Array): Promise<void>;
+
   close(): Promise<void>;
+}
+
+/** Whether a store of `size` entries may take in the next step without its bytes. @throws {LedgerError} `damaged` */
+export function checkAdoption(size: number, minimum: number, leaves: Uint8Array, keys: Uint8Array): void {
+  const whole = leaves.length === PRUNE_STEP * HASH_BYTES && keys.length === PRUNE_STEP * KEY_BYTES;
+  if (whole && size % PRUNE_STEP === 0 && size + PRUNE_STEP <= minimum) return;
+  throw new LedgerError(
+    'damaged',
+    `store of ${size} entries and minimum index ${minimum} cannot take in ${leaves.length / HASH_BYTES} entries without their bytes`,
+    'move a pruned log into an empty store',
+  );
 }

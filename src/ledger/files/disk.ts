@@ -1,6 +1,7 @@
 import {
   closeSync,
   fdatasync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -19,6 +20,8 @@ export interface Disk {
   /** Writes all of `bytes` at `position`, or throws. */
   write(fd: number, bytes: Uint8Array, position: number): void;
   truncate(fd: number, length: number): void;
+  /** Bytes in the file. */
+  size(fd: number): number;
   /** `fdatasync(2)` off the main thread. */
   sync(fd: number, done: (error: Error | null) => void): void;
   /** Makes the entries of a directory durable. */
@@ -37,6 +40,7 @@ export const systemDisk: Disk = {
     }
   },
   truncate: ftruncateSync,
+  size: (fd) => fstatSync(fd).size,
   sync: fdatasync,
   syncDirectory(path) {
     const fd = openSync(path, 'r');

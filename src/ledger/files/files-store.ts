@@ -3,24 +3,27 @@ import { join } from 'node:path';
 import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath, tileWidth } from '../../tlog/tile.ts';
 import { TiledTree } from '../../tlog/tiled-tree.ts';
-import { LedgerError, quoted } from '../errors.ts';
+import { LedgerError, prunedError, quoted } from '../errors.ts';
 import { nodeHasher } from '../node-hash.ts';
 import {
+  checkAdoption,
   KEY_BYTES,
   type LogStore,
   type NewEntry,
   type Placement,
+  type Pruning,
   type SignedHead,
   type TreeHead,
 } from '../store.ts';
 import { type Disk, synced, systemDisk } from './disk.ts';
-import { type Heads, openHeads } from './heads.ts';
 import { ROWS_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { type Lock, lockDirectory } from './lock.ts';
 import { type OpenedSegments, openSegments } from './open-segments.ts';
+import { cutEntries } from './pruning.ts';
 import { replaceFile } from './published.ts';
 import type { SealedSegments } from './sealed-segments.ts';
 import { OpenSegment, rowKey, rowLeaf, type Seal, SegmentReader } from './segment.ts';
+import { openState, type State } from './state.ts';
 import type { SegmentTree } from './tree.ts';
 
 export interface FilesStoreOptions {
@@ -53,7 +56,7 @@ export async function createFilesStore(directory: string): Promise<void> {
   mkdirSync(segments, { recursive: true, mode: 0o750 });
   await OpenSegment.create(systemDisk, segments, 0);
   systemDisk.syncDirectory(directory);
-  openHeads(directory).close();
+  openState(directory).close();
 }
 
 /**
@@ -74,23 +77,23 @@ export async function openFilesStore(
     );
   }
   const lock = lockDirectory(directory);
-  let heads: Heads | undefined;
+  let state: State | undefined;
   try {
-    heads = openHeads(directory);
-    const opened = await openSegments(disk, segments);
-    const store = new FilesStore(directory, disk, lock, heads, opened, options.fatal ?? endProcess);
-    await checkHead(store, heads);
+    state = openState(directory);
+    const opened = await openSegments(disk, segments, state.minimum);
+    const store = new FilesStore(directory, disk, lock, state, opened, options.fatal ?? endProcess);
+    await checkHead(store, state);
     return { store, torn: opened.torn };
   } catch (error) {
-    heads?.close();
+    state?.close();
     lock.release();
     throw error;
   }
 }
 
 /** @throws {LedgerError} `truncated` · `damaged` unless the entries are those of the newest signed head */
-async function checkHead(store: LogStore, heads: Heads): Promise<void> {
-  const head = heads.newest();
+async function checkHead(store: LogStore, state: State): Promise<void> {
+  const head = state.newest();
   if (head === undefined) return;
   const { size } = await store.grow();
   if (head.size > size) {
@@ -116,11 +119,12 @@ class FilesStore implements LogStore {
   readonly #segments: string;
   readonly #disk: Disk;
   readonly #lock: Lock;
-  readonly #heads: Heads;
+  readonly #kept: State;
   readonly #tree: SegmentTree;
   readonly #fatal: (error: LedgerError) => void;
   readonly #sealed: SealedSegments;
   #open: OpenSegment;
+  #minimum: number;
   /** Entries that are durable. The tree may be ahead while a batch is being synced. */
   #size: number;
   #running: Promise<unknown> = Promise.resolve();
@@ -130,7 +134,7 @@ class FilesStore implements LogStore {
     directory: string,
     disk: Disk,
     lock: Lock,
-    heads: Heads,
+    kept: State,
     opened: OpenedSegments,
     fatal: (error: LedgerError) => void,
   ) {
@@ -138,11 +142,12 @@ class FilesStore implements LogStore {
     this.#segments = join(directory, 'segments');
     this.#disk = disk;
     this.#lock = lock;
-    this.#heads = heads;
+    this.#kept = kept;
     this.#open = opened.open;
     this.#sealed = opened.sealed;
     this.#tree = opened.tree;
     this.#size = opened.tree.head().size;
+    this.#minimum = kept.minimum();
     this.#fatal = fatal;
   }
 
@@ -184,6 +189,7 @@ class FilesStore implements LogStore {
     if (width < 1 || width > TILE_WIDTH || first + width > this.#size) {
       throw notFound(`entries ${first} to ${first + width - 1}`);
     }
+    if (first < this.#minimum) throw prunedError(first, this.#minimum);
     const position = first % SEGMENT_ENTRIES;
     return this.#reader(Math.floor(first / SEGMENT_ENTRIES)).bundles(position, position + width);
   }
@@ -202,16 +208,16 @@ class FilesStore implements LogStore {
   }
 
   async head(): Promise<SignedHead | undefined> {
-    return this.#heads.newest();
+    return this.#kept.newest();
   }
 
   async heads(): Promise<readonly SignedHead[]> {
-    return this.#heads.all();
+    return this.#kept.all();
   }
 
   async swapHead(previous: SignedHead | undefined, next: SignedHead): Promise<boolean> {
     this.#checkOpen();
-    return this.#heads.swap(previous, next);
+    return this.#kept.swap(previous, next);
   }
 
   async publish(head: SignedHead): Promise<void> {
@@ -228,13 +234,47 @@ class FilesStore implements LogStore {
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   }
 
+  async minimum(): Promise<number> {
+    return this.#minimum;
+  }
+
+  async prunings(): Promise<readonly Pruning[]> {
+    return this.#kept.prunings();
+  }
+
+  async keepPruning(pruning: Pruning): Promise<void> {
+    this.#checkOpen();
+    this.#kept.keepPruning(pruning);
+    this.#minimum = this.#kept.minimum();
+  }
+
+  removePruned(onProgress: (done: number, total: number) => void = () => undefined): Promise<number> {
+    return this.#inTurn(() => {
+      const segments = Math.min(this.#minimum / SEGMENT_ENTRIES, this.#open.segment);
+      return cutEntries(this.#disk, this.#segments, segments, onProgress);
+    });
+  }
+
+  adoptPruned(leaves: Uint8Array, keys: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#open.room === 0) await this.#roll();
+      checkAdoption(this.#size, this.#minimum, leaves, keys);
+      this.#open.layOutPruned(leaves, keys);
+      // Written as one batch, so that a crash leaves a torn batch: nothing of it is kept.
+      await this.#writeRows(
+        Array.from({ length: SEGMENT_ENTRIES }, (_, i) => leaves.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES)),
+      );
+      await this.#roll();
+    });
+  }
+
   async close(): Promise<void> {
     await this.#running;
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#open.reader.close();
     this.#sealed.close();
-    this.#heads.close();
+    this.#kept.close();
     this.#lock.release();
   }
 
@@ -277,21 +317,26 @@ class FilesStore implements LogStore {
     } catch (cause) {
       throw ioError('entries could not be written', cause);
     }
+    await this.#writeRows(batch.map((entry) => entry.leaf));
+  }
+
+  /** Makes entries that are laid out durable, and counts them in. */
+  async #writeRows(leaves: readonly Uint8Array[]): Promise<void> {
     try {
-      this.#open.writeRows(batch.length);
+      this.#open.writeRows(leaves.length);
     } catch (cause) {
       throw this.#stop('entries may have been written in part', cause);
     }
     const durable = synced(this.#disk, this.#open.reader.fd);
     // The processor hashes while the disk syncs. Nobody sees the tree before the batch is durable.
-    for (const entry of batch) this.#tree.append(entry.leaf);
+    for (const leaf of leaves) this.#tree.append(leaf);
     try {
       await durable;
     } catch (cause) {
       throw this.#stop('fdatasync failed, so what the disk holds is unknown', cause);
     }
-    this.#open.commit(batch.length);
-    this.#size += batch.length;
+    this.#open.commit(leaves.length);
+    this.#size += leaves.length;
   }
 
   /** Seals the full segment and starts the next. Safe to repeat after it failed. */

@@ -5,9 +5,9 @@ import { sameBytes } from '../../tlog/hash.ts';
 import type { FsckEntry, FsckSource } from '../fsck.ts';
 import { nodeHasher } from '../node-hash.ts';
 import { systemDisk } from './disk.ts';
-import { openHeads } from './heads.ts';
 import { BUNDLES_AT, ROW_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { rowDurable, rowEnd, rowHolds, rowKey, rowLeaf, SegmentReader } from './segment.ts';
+import { readState } from './state.ts';
 
 /** Entries of a segment that are read at once. */
 const CHUNK = 1024;
@@ -34,7 +34,7 @@ export function filesSource(directory: string): FsckSource {
         return;
       }
       try {
-        const count = yield* segmentEntries(reader);
+        const count = yield* segmentEntries(reader, number === last);
         if (count < SEGMENT_ENTRIES && number < last) {
           unreadable.push(`entries from ${number * SEGMENT_ENTRIES + count} on`);
           return;
@@ -46,7 +46,7 @@ export function filesSource(directory: string): FsckSource {
   }
 
   /** Yields what a segment holds and returns how many entries that is. */
-  async function* segmentEntries(reader: SegmentReader): AsyncGenerator<FsckEntry, number> {
+  async function* segmentEntries(reader: SegmentReader, isLast: boolean): AsyncGenerator<FsckEntry, number> {
     const hasher = nodeHasher();
     const rows = reader.rows(0, SEGMENT_ENTRIES);
     let count = 0;
@@ -60,13 +60,16 @@ export function filesSource(directory: string): FsckSource {
         const end = rowEnd(rows, position) - start;
         const entry = bytes.subarray(at + ENTRY_FRAME_BYTES, end);
         const framed = (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0) === end - at - ENTRY_FRAME_BYTES;
-        const altered =
-          !framed || end > bytes.length || !sameBytes(hasher.leaf(entry), rowLeaf(rows, position));
-        if (altered && onlyTornAfter(rows, position, count)) {
+        const leaf = rowLeaf(rows, position);
+        const whole = framed && end <= bytes.length && sameBytes(hasher.leaf(entry), leaf);
+        // A batch can be torn where the log ends, and nowhere else.
+        if (!whole && isLast && onlyTornAfter(rows, position, count)) {
           torn = count - position;
           return position;
         }
-        yield { bytes: entry, key: rowKey(rows, position), altered };
+        const key = rowKey(rows, position);
+        if (end > bytes.length) yield { kind: 'gone', leaf, key };
+        else yield { kind: whole ? 'whole' : 'altered', bytes: entry, key };
       }
     }
     const later = laterRows(rows, count);
@@ -78,15 +81,8 @@ export function filesSource(directory: string): FsckSource {
   return {
     entries,
     found: () => ({ unreadable, torn }),
-    async heads() {
-      if (!existsSync(join(directory, 'state.db'))) return [];
-      const heads = openHeads(directory, { readOnly: true });
-      try {
-        return heads.all();
-      } finally {
-        heads.close();
-      }
-    },
+    heads: async () => readState(directory, [], (state) => state.all()),
+    minimum: async () => readState(directory, 0, (state) => state.minimum()),
     async published() {
       const file = join(directory, 'checkpoint');
       return existsSync(file) ? readFileSync(file, 'utf8') : undefined;

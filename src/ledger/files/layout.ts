@@ -1,6 +1,6 @@
 import { HASH_BYTES } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
-import { KEY_BYTES } from '../store.ts';
+import { KEY_BYTES, PRUNE_STEP } from '../store.ts';
 
 /**
  * A segment is one file of 65,536 entries: as many as one node of tile level 2 covers, so that a full segment adds
@@ -12,13 +12,13 @@ import { KEY_BYTES } from '../store.ts';
  * filter  128 KiB   Bloom filter over its keys, written when full
  * slots   512 KiB   hash table over its keys, written when full
  * rows      4 MiB   64 bytes for each entry
- * bundles           entry bundles of C2SP tlog-tiles, byte for byte, one after the other
+ * bundles           entry bundles of C2SP tlog-tiles, byte for byte, one after the other; cut off when pruned
  * ```
  *
  * Rows and bundles lie in one file so that one fdatasync makes a batch durable. A row commits its entry: an entry
  * counts when its row's checksum holds and its bytes have the leaf hash that the row says.
  */
-export const SEGMENT_ENTRIES = TILE_WIDTH * TILE_WIDTH;
+export const SEGMENT_ENTRIES = PRUNE_STEP;
 
 /** After the header. */
 export const TILE_AT = 4096;

@@ -34,13 +34,18 @@ export interface OpenedSegments {
 
 /**
  * Opens the segments of a log and removes what a crash had torn.
+ * @param minimum tells the minimum index that is in effect
  * @throws {LedgerError} `damaged`
  */
-export async function openSegments(disk: Disk, segments: string): Promise<OpenedSegments> {
+export async function openSegments(
+  disk: Disk,
+  segments: string,
+  minimum: () => number,
+): Promise<OpenedSegments> {
   const hasher = nodeHasher();
   const numbers = listSegments(segments);
   const last = numbers.length - 1;
-  const seals = numbers.slice(0, last).map((number) => sealOf(disk, segments, number));
+  const seals = numbers.slice(0, last).map((number) => sealOf(disk, segments, number, minimum));
   const tree = new SegmentTree(
     hasher,
     seals.map(({ root }) => root),

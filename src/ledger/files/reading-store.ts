@@ -4,14 +4,14 @@ import { parseCheckpoint } from '../../tlog/checkpoint.ts';
 import { HASH_BYTES, sameBytes } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath, tileWidth } from '../../tlog/tile.ts';
 import { TiledTree } from '../../tlog/tiled-tree.ts';
-import { LedgerError, quoted } from '../errors.ts';
+import { LedgerError, prunedError, quoted } from '../errors.ts';
 import { nodeHasher } from '../node-hash.ts';
-import { KEY_BYTES, type LogStore, type TreeHead } from '../store.ts';
+import { KEY_BYTES, type LogStore, type Pruning, type TreeHead } from '../store.ts';
 import { systemDisk } from './disk.ts';
-import { openHeads } from './heads.ts';
 import { SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { SealedSegments, sealOf } from './sealed-segments.ts';
 import { rowHolds, rowKey, rowLeaf } from './segment.ts';
+import { readState } from './state.ts';
 import { SegmentTree } from './tree.ts';
 
 /**
@@ -51,6 +51,7 @@ class ReadingStore implements LogStore {
   readonly #size: number;
   readonly #tree: SegmentTree;
   readonly #readers: SealedSegments;
+  #minimum: number;
 
   constructor(directory: string, segments: string, note: string | undefined, size: number) {
     this.#directory = directory;
@@ -60,7 +61,11 @@ class ReadingStore implements LogStore {
     for (let segment = 0; segment * SEGMENT_ENTRIES < size; segment++) checkPresent(segments, segment);
     // A segment that is full is sealed only when the next is begun; its hashes are made from its rows until then.
     const sealed = Math.max(0, size % SEGMENT_ENTRIES === 0 ? full - 1 : full);
-    const seals = Array.from({ length: sealed }, (_, i) => sealOf(systemDisk, segments, i));
+    const seals = Array.from({ length: sealed }, (_, i) => {
+      // The process that appends may prune while this one reads, so what is in effect is read after what is there.
+      return sealOf(systemDisk, segments, i, () => this.#readMinimum());
+    });
+    this.#minimum = this.#readMinimum();
     this.#readers = new SealedSegments(systemDisk, segments, seals);
     this.#tree = new SegmentTree(
       nodeHasher(),
@@ -98,8 +103,16 @@ class ReadingStore implements LogStore {
     if (width < 1 || width > TILE_WIDTH || first + width > this.#size) {
       throw notFound(`entries ${first} to ${first + width - 1}`);
     }
+    this.#checkKept(first);
     const position = first % SEGMENT_ENTRIES;
-    return this.#readers.reader(Math.floor(first / SEGMENT_ENTRIES)).bundles(position, position + width);
+    try {
+      return this.#readers.reader(Math.floor(first / SEGMENT_ENTRIES)).bundles(position, position + width);
+    } catch (error) {
+      // The process that appends may have pruned since.
+      this.#minimum = this.#readMinimum();
+      this.#checkKept(first);
+      throw error;
+    }
   }
 
   async readKeys(from: number, to: number): Promise<Uint8Array> {
@@ -112,16 +125,19 @@ class ReadingStore implements LogStore {
   }
 
   async heads() {
-    const heads = openHeads(this.#directory, { readOnly: true });
-    try {
-      return heads.all();
-    } finally {
-      heads.close();
-    }
+    return readState(this.#directory, [], (state) => state.all());
   }
 
   async published(): Promise<string | undefined> {
     return this.#note;
+  }
+
+  async minimum(): Promise<number> {
+    return this.#minimum;
+  }
+
+  async prunings(): Promise<readonly Pruning[]> {
+    return readState(this.#directory, [], (state) => state.prunings());
   }
 
   append(): Promise<never> {
@@ -136,8 +152,28 @@ class ReadingStore implements LogStore {
     return refused();
   }
 
+  keepPruning(): Promise<never> {
+    return refused();
+  }
+
+  removePruned(): Promise<never> {
+    return refused();
+  }
+
+  adoptPruned(): Promise<never> {
+    return refused();
+  }
+
   async close(): Promise<void> {
     this.#readers.close();
+  }
+
+  #readMinimum(): number {
+    return readState(this.#directory, 0, (state) => state.minimum());
+  }
+
+  #checkKept(index: number): void {
+    if (index < this.#minimum) throw prunedError(index, this.#minimum);
   }
 
   /** One field of each of `count` rows, end to end. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { LedgerError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { filterMayHold } from './keys.ts';
-import { segmentFile } from './layout.ts';
+import { SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import { type Seal, SegmentReader } from './segment.ts';
 
 /** Files kept open at a time. */
@@ -73,15 +73,27 @@ export class SealedSegments {
   }
 }
 
-/** @throws {LedgerError} `damaged` */
-export function sealOf(disk: Disk, directory: string, segment: number): Seal {
+/**
+ * The seal of a full segment, whose entries must be there unless they were pruned.
+ * @param minimum tells the minimum index that is in effect by now
+ * @throws {LedgerError} `damaged`
+ */
+export function sealOf(disk: Disk, directory: string, segment: number, minimum: () => number): Seal {
   const reader = new SegmentReader(disk, join(directory, segmentFile(segment)), segment);
   const seal = reader.seal();
+  const whole = reader.holdsEntries();
   reader.close();
-  if (seal !== undefined) return seal;
+  if (seal === undefined) {
+    throw new LedgerError(
+      'damaged',
+      `segment ${segment} has no valid seal`,
+      'run fsck and restore the segment',
+    );
+  }
+  if (whole || segment * SEGMENT_ENTRIES < minimum()) return seal;
   throw new LedgerError(
     'damaged',
-    `segment ${segment} has no valid seal`,
-    'run fsck and restore the segment',
+    `segment ${segment} has lost the bytes of its entries, and \`state.db\` knows of no pruning`,
+    'if the log was pruned, `state.db` is older than its segments: restore both from the same moment, or from a mirror',
   );
 }

@@ -60,6 +60,12 @@ export class SegmentReader {
     return this.#fd;
   }
 
+  /** Whether the file is as long as the rows of a full segment promise; if not, the bytes of its entries are gone. */
+  holdsEntries(): boolean {
+    const last = this.rows(SEGMENT_ENTRIES - 1, SEGMENT_ENTRIES);
+    return rowHolds(last, 0) && this.#disk.size(this.#fd) >= BUNDLES_AT + rowEnd(last, 0);
+  }
+
   /** Rows `from` to `to` (not included); shorter if the file ends before. */
   rows(from: number, to: number): Uint8Array {
     return this.raw(ROWS_AT + from * ROW_BYTES, (to - from) * ROW_BYTES);
@@ -201,6 +207,15 @@ export class OpenSegment {
     this.#disk.write(this.reader.fd, this.#scratch.subarray(0, bytes), BUNDLES_AT + this.#bytes);
   }
 
+  /** Lays out a whole segment whose entries were pruned: rows, and no bytes. */
+  layOutPruned(leaves: Uint8Array, keys: Uint8Array): void {
+    for (let i = 0; i < SEGMENT_ENTRIES; i++) {
+      const leaf = leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      const key = keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES);
+      writeRow(this.#rows, i * ROW_BYTES, { leaf, key }, ENTRY_FRAME_BYTES * (i + 1), this.#count);
+    }
+  }
+
   /** Hands the rows to the kernel. From here on a crash may bring the entries back, so a failure is final. */
   writeRows(count: number): void {
     const from = this.#count * ROW_BYTES;
@@ -248,7 +263,13 @@ function damagedKeys(segment: number): LedgerError {
   );
 }
 
-function writeRow(rows: Buffer, at: number, entry: NewEntry, end: number, durable: number): void {
+function writeRow(
+  rows: Buffer,
+  at: number,
+  entry: Pick<NewEntry, 'leaf' | 'key'>,
+  end: number,
+  durable: number,
+): void {
   rows.set(entry.leaf, at);
   rows.set(entry.key, at + ROW_KEY);
   rows.writeUInt32BE(Math.floor(end / 2 ** 32), at + ROW_END);

@@ -1,19 +1,22 @@
 import { ENTRY_FRAME_BYTES, writeEntry } from '../../tlog/bundle.ts';
 import { HASH_BYTES, sameBytes, type TreeHasher } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath } from '../../tlog/tile.ts';
-import { LedgerError, quoted } from '../errors.ts';
+import { LedgerError, prunedError, quoted } from '../errors.ts';
 import { nodeHasher } from '../node-hash.ts';
 import {
+  checkAdoption,
   KEY_BYTES,
   type LogStore,
   type NewEntry,
   type Placement,
+  PRUNE_STEP,
+  type Pruning,
   type SignedHead,
   type TreeHead,
 } from '../store.ts';
 import { isTransient, type Sql, sqlState, UNIQUE_VIOLATION } from './connection.ts';
 import { growTree, lost } from './grow.ts';
-import { SCHEMA } from './schema.ts';
+import { PRUNING_SCHEMA, SCHEMA } from './schema.ts';
 
 export interface PostgresStoreOptions {
   /** How long to try again while the server is away, in milliseconds. Default 30 000. */
@@ -53,6 +56,7 @@ export async function openPostgresStore(
   if (log === undefined) {
     throw new LedgerError('not-found', `database holds no log ${quoted(origin)}`, 'create it first');
   }
+  await upgrade(sql);
   return new PostgresStore(sql, log.id, log.epoch, options.patienceMs ?? 30_000);
 }
 
@@ -62,6 +66,12 @@ export async function openPostgresStore(
  */
 export async function fencePostgresStore(sql: Sql, origin: string): Promise<void> {
   await sql`UPDATE comity.log SET epoch = epoch + 1 WHERE origin = ${origin}`;
+}
+
+/** Brings tables of a version that could not prune up to date. */
+async function upgrade(sql: Sql): Promise<void> {
+  const [found] = await sql<{ there: boolean }[]>`SELECT to_regclass('comity.pruning') IS NOT NULL AS there`;
+  if (found?.there !== true) await sql.unsafe(PRUNING_SCHEMA);
 }
 
 async function checkDurable(sql: Sql): Promise<void> {
@@ -88,6 +98,8 @@ class PostgresStore implements LogStore {
   readonly #hasher: TreeHasher = nodeHasher();
   /** Entries that the tree is known to cover. Replicas may have grown it further. */
   #grown = 0;
+  /** The minimum index that was read last. Other processes may have raised it. */
+  #minimum = 0;
   #closed = false;
 
   constructor(sql: Sql, log: number, epoch: number, patienceMs: number) {
@@ -155,6 +167,12 @@ class PostgresStore implements LogStore {
     const what = `entries ${from} to ${from + width - 1}`;
     if (width < 1 || width > TILE_WIDTH || !(await this.#covers(from + width))) throw notFound(what);
     const pieces = await this.#batches('body', from, from + width);
+    // Asked for after the batches: what was there then was there before it was pruned.
+    const gone = pieces.some(({ bytes }) => bytes.length === 0);
+    const minimum = gone ? await this.minimum() : this.#minimum;
+    if (from < minimum) throw prunedError(from, minimum);
+    if (gone)
+      throw new LedgerError('damaged', `database lost the bytes of ${what}`, 'restore it from a backup');
     return new Uint8Array(Buffer.concat(pieces.map(({ from, to, bytes }) => framedEntries(bytes, from, to))));
   }
 
@@ -228,14 +246,85 @@ class PostgresStore implements LogStore {
     return row?.published ?? undefined;
   }
 
+  async minimum(): Promise<number> {
+    const [row] = await this.#sql<{ minimum: number }[]>`
+      SELECT coalesce(max(minimum), 0)::bigint AS minimum FROM comity.pruning
+      WHERE log = ${this.#log} AND state <> 'planned'`;
+    this.#minimum = row?.minimum ?? 0;
+    return this.#minimum;
+  }
+
+  async prunings(): Promise<readonly Pruning[]> {
+    const rows = await this.#sql<PruningRow[]>`
+      SELECT state, minimum, announcement, policy, at FROM comity.pruning WHERE log = ${this.#log}
+      ORDER BY state = 'planned', minimum`;
+    return rows.map(({ announcement, ...row }) => ({ ...row, announcement: new Uint8Array(announcement) }));
+  }
+
+  async keepPruning(pruning: Pruning): Promise<void> {
+    this.#checkOpen();
+    const { state, minimum, policy, at } = pruning;
+    const announcement = Buffer.from(pruning.announcement);
+    const before = await this.minimum();
+    if (minimum < before) throw prunedError(minimum, before);
+    const [row] = await this.#patiently(
+      () => this.#sql<{ minimum: number }[]>`
+        WITH fence AS (
+          SELECT id FROM comity.log WHERE id = ${this.#log} AND epoch = ${this.#epoch}
+        ), dropped AS (
+          DELETE FROM comity.pruning USING fence
+          WHERE log = fence.id AND state = 'planned' AND minimum <> ${minimum}
+        )
+        INSERT INTO comity.pruning (log, minimum, state, announcement, policy, at)
+        SELECT id, ${minimum}, ${state}, ${announcement}, ${policy}, ${at} FROM fence
+        ON CONFLICT (log, minimum) DO UPDATE SET state = excluded.state,
+          announcement = excluded.announcement, policy = excluded.policy, at = excluded.at
+        RETURNING minimum`,
+    );
+    if (row === undefined) throw fenced();
+    await this.minimum();
+  }
+
+  async removePruned(onProgress: (done: number, total: number) => void = () => undefined): Promise<number> {
+    this.#checkOpen();
+    const minimum = await this.minimum();
+    let removed = 0;
+    for (let from = 0; from < minimum; from += PRUNE_STEP) {
+      // A batch that reaches over the minimum keeps its bytes until all of it is below.
+      const [row] = await this.#patiently(
+        () => this.#sql<{ bytes: number }[]>`
+          WITH old AS (
+            SELECT first, octet_length(body) AS bytes FROM comity.batch
+            WHERE log = ${this.#log} AND first >= ${from} AND first < ${from + PRUNE_STEP}
+              AND first + count <= ${minimum} AND octet_length(body) > 0
+          ), emptied AS (
+            UPDATE comity.batch SET body = '' FROM old WHERE log = ${this.#log} AND batch.first = old.first
+          )
+          SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM old`,
+      );
+      removed += row?.bytes ?? 0;
+      onProgress(Math.min(minimum, from + PRUNE_STEP) / PRUNE_STEP, minimum / PRUNE_STEP);
+    }
+    return removed;
+  }
+
+  async adoptPruned(leaves: Uint8Array, keys: Uint8Array): Promise<void> {
+    checkAdoption((await this.grow()).size, await this.minimum(), leaves, keys);
+    const columns = { body: Buffer.alloc(0), leaves: Buffer.from(leaves), keys: Buffer.from(keys) };
+    if ((await this.#patiently(() => this.#insertBatch(PRUNE_STEP, columns))) !== 'taken') return;
+    throw new LedgerError('damaged', 'database holds keys of the log already', 'move it into an empty store');
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
 
   /** One statement: takes the row of the log, the next places, the keys, and keeps the batch. */
   async #insert(entries: readonly NewEntry[]): Promise<number | 'taken'> {
-    const count = entries.length;
-    const { body, leaves, keys } = encoded(entries);
+    return this.#insertBatch(entries.length, encoded(entries));
+  }
+
+  async #insertBatch(count: number, { body, leaves, keys }: BatchColumns): Promise<number | 'taken'> {
     try {
       const [row] = await this.#sql<{ first: number }[]>`
         WITH place AS (
@@ -324,13 +413,23 @@ interface HeadRow {
   readonly at: number;
 }
 
+interface PruningRow extends Omit<Pruning, 'announcement'> {
+  readonly announcement: Buffer;
+}
+
+interface BatchColumns {
+  readonly body: Buffer;
+  readonly leaves: Buffer;
+  readonly keys: Buffer;
+}
+
 const EMPTY = new Uint8Array(0);
 
 function headOf({ size, root, note, at }: HeadRow): SignedHead {
   return { size, root: new Uint8Array(root), note, at };
 }
 
-function encoded(entries: readonly NewEntry[]): { body: Buffer; leaves: Buffer; keys: Buffer } {
+function encoded(entries: readonly NewEntry[]): BatchColumns {
   const bytes = entries.reduce((sum, entry) => sum + ENTRY_FRAME_BYTES + entry.bytes.length, 0);
   const body = Buffer.allocUnsafe(bytes);
   entries.reduce((end, entry) => writeEntry(body, end, entry.bytes), 0);

@@ -1,3 +1,16 @@
+/** What was decided about the oldest entries. */
+export const PRUNING_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS comity.pruning (
+    log integer NOT NULL,
+    minimum bigint NOT NULL,
+    state text NOT NULL,
+    announcement bytea NOT NULL,
+    policy text NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (log, minimum)
+  );
+`;
+
 /**
  * Tables of the PostgreSQL store. Entries are kept as they were appended, a batch to a row: one large value is many
  * times faster to write than many small ones. Everything of a log hangs on its row in `log`: whoever appends updates
@@ -26,7 +39,7 @@ export const SCHEMA = `
     log integer NOT NULL,
     first bigint NOT NULL,
     count integer NOT NULL,
-    body bytea NOT NULL,      -- framed entries
+    body bytea NOT NULL,      -- framed entries; empty once all of them are pruned
     leaves bytea NOT NULL,    -- 32 bytes each
     keys bytea NOT NULL,      -- 16 bytes each
     PRIMARY KEY (log, first)
@@ -60,4 +73,4 @@ export const SCHEMA = `
     at bigint NOT NULL,
     PRIMARY KEY (log, number)
   );
-`;
+${PRUNING_SCHEMA}`;

@@ -1,5 +1,6 @@
 import { TlogError } from '../../tlog/errors.ts';
 import { parseTilePath, type Tile, tileWidth } from '../../tlog/tile.ts';
+import { LedgerError } from '../errors.ts';
 import type { LogView } from '../log.ts';
 import { type Reply, textReply } from './http.ts';
 
@@ -18,15 +19,18 @@ export async function readReply(log: LogView, path: string): Promise<Reply | und
   const level = tile.kind === 'hashes' ? tile.level : 0;
   // Any width that a published tree had: those of earlier trees are asked for by whoever holds an earlier checkpoint.
   if (tile.width > tileWidth(level, tile.index, head?.size ?? 0)) return textReply(404, 'not published yet');
-  const body =
-    tile.kind === 'hashes'
-      ? await log.store.readTile(tile)
-      : await log.store.readBundle(tile.index, tile.width);
-  return {
-    status: 200,
-    body,
-    headers: { 'content-type': 'application/octet-stream', 'cache-control': FOREVER },
-  };
+  try {
+    const body =
+      tile.kind === 'hashes'
+        ? await log.store.readTile(tile)
+        : await log.store.readBundle(tile.index, tile.width);
+    const headers = { 'content-type': 'application/octet-stream', 'cache-control': FOREVER };
+    return { status: 200, body, headers };
+  } catch (error) {
+    // C2SP tlog-tiles asks for an error and leaves the status open: 410 tells it from what never was.
+    if (error instanceof LedgerError && error.code === 'pruned') return textReply(410, error.message);
+    throw error;
+  }
 }
 
 function tileOf(path: string): Tile | undefined {
