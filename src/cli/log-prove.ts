@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { exportEvidence } from '../ledger/evidence/export.ts';
-import type { LogView } from '../ledger/log.ts';
+import { type LogView, readLeaf } from '../ledger/log.ts';
 import { encodeBase64 } from '../tlog/base64.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { formatProof } from '../tlog/proof.ts';
@@ -29,14 +29,14 @@ export async function runLogProve(rest: readonly string[], args: Arguments, io: 
     if (out !== undefined) writeNew(out, proof);
     else if (format === 'table') io.out(proof);
     if (format === 'json') {
-      const entry = await log.read(index);
-      const text = decodeUtf8(entry);
+      const pruned = index < (await log.store.minimum());
+      const entry = pruned ? undefined : await log.read(index);
       const answer = {
         index,
         size,
         root: encodeBase64(root),
-        leaf: encodeBase64(log.hasher.leaf(entry)),
-        entry: text ?? encodeBase64(entry),
+        leaf: encodeBase64(await readLeaf(log.store, index)),
+        ...(entry === undefined ? { pruned } : { entry: decodeUtf8(entry) ?? encodeBase64(entry) }),
         hashes: hashes.map(encodeBase64),
         checkpoint: note,
       };

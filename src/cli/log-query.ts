@@ -16,8 +16,10 @@ export async function runLogQuery(rest: readonly string[], args: Arguments, io: 
   return withView(directory, args, async (log, place) => {
     const rows = await findRecords(place, log, query, limit, io);
     if (format === 'json') {
+      const minimum = await log.store.minimum();
       const found = await Promise.all(
         rows.map(async ({ index, time, ...more }) => {
+          if (index < minimum) return { index, time: rfc3339(time), ...more, pruned: true };
           const record: unknown = JSON.parse(decodeUtf8(await log.read(index)) ?? 'null');
           return { index, time: rfc3339(time), ...more, record };
         }),

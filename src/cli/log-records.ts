@@ -122,7 +122,11 @@ export async function chosenRanges(
       'name them with one of `--records 3,7-9`, `--all`, or conditions such as `--market`',
     );
   }
-  if (args.flag('all')) return size === 0 ? [] : [{ from: 0, to: size }];
+  if (args.flag('all')) {
+    const from = Math.min(await log.store.minimum(), size);
+    if (from > 0) io.err(`entries 0 to ${from - 1} are left out: they were pruned\n`);
+    return from === size ? [] : [{ from, to: size }];
+  }
   if (query === undefined) return namedRanges(args.texts('records'), size);
   const rows = await findRecords(place, log, query, countOption(args, 'limit', 1) ?? Infinity, io);
   return rangesOf(rows.map(({ index }) => index));

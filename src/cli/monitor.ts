@@ -127,12 +127,13 @@ async function lookOnce(
 }
 
 function printReport(report: MonitorReport, files: readonly (string | undefined)[], io: Io): void {
-  const { origin, size, compared, entries, findings } = report;
+  const { origin, size, compared, entries, pruned, findings } = report;
   const good = findings.length === 0;
   const what = size === undefined ? 'no head of it' : `${size} entries`;
+  const gone = pruned === 0 ? '' : `, ${pruned} were pruned before they were read`;
   const read = entries === 0 ? '' : `, ${entries} new entries read`;
   io.out(
-    `${paint(io, good ? 'green' : 'red', good ? 'consistent' : 'FOUND')}: ${origin}, ${what}, ${compared} heads compared${read}\n`,
+    `${paint(io, good ? 'green' : 'red', good ? 'consistent' : 'FOUND')}: ${origin}, ${what}, ${compared} heads compared${read}${gone}\n`,
   );
   for (const [i, finding] of findings.entries()) {
     io.out(row(io, [[`  ${finding.kind}`, 20]], findingText(finding), ['red']));

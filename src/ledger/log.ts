@@ -1,6 +1,6 @@
 import { decodeBundle } from '../tlog/bundle.ts';
 import { parseCheckpoint, signCheckpoint } from '../tlog/checkpoint.ts';
-import { sameBytes, type TreeHasher } from '../tlog/hash.ts';
+import { HASH_BYTES, sameBytes, type TreeHasher } from '../tlog/hash.ts';
 import type { NoteSigner } from '../tlog/note.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
 import { TiledTree } from '../tlog/tiled-tree.ts';
@@ -54,9 +54,9 @@ export interface Log {
   publish(): Promise<SignedHead>;
   /** A tree of the published size, or of an earlier one, to prove from. */
   tree(size?: number): TiledTree;
-  /** Bytes of one entry. @throws {LedgerError} `not-found` */
+  /** Bytes of one entry. @throws {LedgerError} `not-found` · `pruned` */
   read(index: number): Promise<Uint8Array>;
-  /** Entries `from` up to, not including, `to`, in order. @throws {LedgerError} `not-found` */
+  /** Entries `from` up to, not including, `to`, in order. @throws {LedgerError} `not-found` · `pruned` */
   entries(from: number, to: number): AsyncIterable<readonly Uint8Array[]>;
   /**
    * Appends the entry that announces a new key, then publishes a head signed by the keys so far and the new one.
@@ -286,7 +286,19 @@ class StoredLog implements Log {
   }
 }
 
-/** Bytes of one entry. @throws {LedgerError} `not-found` */
+/** Leaf hash of one entry, also of one that was pruned. @throws {LedgerError} `not-found` */
+export async function readLeaf(store: LogStore, index: number): Promise<Uint8Array> {
+  const position = index % TILE_WIDTH;
+  const tile = {
+    kind: 'hashes',
+    level: 0,
+    index: Math.floor(index / TILE_WIDTH),
+    width: position + 1,
+  } as const;
+  return (await store.readTile(tile)).slice(position * HASH_BYTES);
+}
+
+/** Bytes of one entry. @throws {LedgerError} `not-found` · `pruned` */
 export async function readEntry(store: LogStore, index: number): Promise<Uint8Array> {
   const position = index % TILE_WIDTH;
   const bundle = await store.readBundle(Math.floor(index / TILE_WIDTH), position + 1);
@@ -295,7 +307,10 @@ export async function readEntry(store: LogStore, index: number): Promise<Uint8Ar
   return entry;
 }
 
-/** Entries `from` up to, not including, `to`, in order, a bundle at a time. @throws {LedgerError} `not-found` */
+/**
+ * Entries `from` up to, not including, `to`, in order, a bundle at a time.
+ * @throws {LedgerError} `not-found` · `pruned`
+ */
 export async function* readEntries(
   store: LogStore,
   from: number,

@@ -2,16 +2,18 @@ import { decodeBundle } from '../tlog/bundle.ts';
 import { type CheckpointNote, parseCheckpoint } from '../tlog/checkpoint.ts';
 import { type KeyVerifier, noteVerifier } from '../tlog/cosignature.ts';
 import { TlogError } from '../tlog/errors.ts';
-import { sameBytes } from '../tlog/hash.ts';
+import { HASH_BYTES, sameBytes } from '../tlog/hash.ts';
 import { verifyConsistency } from '../tlog/merkle.ts';
 import { verifyKnownSignatures, verifyNote } from '../tlog/note.ts';
 import { evaluatePolicy, type Policy, type PolicyLog, type PolicyWitness } from '../tlog/policy.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
 import { TiledTree } from '../tlog/tiled-tree.ts';
+import { LedgerError } from './errors.ts';
 import { nodeHasher } from './node-hash.ts';
 import { nodeSignatures } from './node-signatures.ts';
 import { RemoteLog } from './remote-log.ts';
 import { type SplitView, splitView } from './split-view.ts';
+import { recordValidator } from './validate.ts';
 import { monitoredCheckpoint, reasonOf } from './witness/client.ts';
 import { originHash } from './witness/witness.ts';
 
@@ -54,6 +56,8 @@ export interface MonitorReport {
   readonly compared: number;
   /** Entries that were read and hashed. */
   readonly entries: number;
+  /** New entries that could not be read, because the log has pruned them, as it announces. Only their hashes were. */
+  readonly pruned: number;
   readonly findings: readonly MonitorFinding[];
   readonly memory: MonitorMemory;
 }
@@ -99,6 +103,7 @@ class Look {
   readonly #findings: MonitorFinding[] = [];
   #compared = 0;
   #entries = 0;
+  #pruned = 0;
 
   constructor(log: PolicyLog, remote: RemoteLog, memory: MonitorMemory, options: MonitorOptions) {
     this.#origin = log.key.name;
@@ -140,6 +145,7 @@ class Look {
       size: published?.checkpoint.size,
       compared: this.#compared,
       entries: this.#entries,
+      pruned: this.#pruned,
       findings: this.#findings,
       memory: this.#remember(published, heads),
     };
@@ -271,23 +277,44 @@ class Look {
     const from = Math.min(size, headSize(this.#memory.head));
     const hasher = nodeHasher();
     const frontier = await tree.frontier(from);
+    let withheld = 0;
+    let announced = 0;
     for (let at = from; at < size; ) {
       const index = Math.floor(at / TILE_WIDTH);
       const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-      const bundle = decodeBundle(await this.#remote.tile({ kind: 'entries', index, width }), width);
-      const fresh = bundle.slice(at - index * TILE_WIDTH);
-      const leaves = bundle.map((entry) => hasher.leaf(entry));
+      const offset = at - index * TILE_WIDTH;
       const tile = await this.#remote.tile({ kind: 'hashes', level: 0, index, width });
-      // Proofs are made from the tiles, so they must say the same as the entries.
-      if (!sameBytes(tile, Buffer.concat(leaves)))
-        throw new Error(`entries and hashes from ${index * TILE_WIDTH} on differ`);
-      for (const leaf of leaves.slice(at - index * TILE_WIDTH)) frontier.append(leaf);
-      this.#options.onEntries?.(at, fresh);
+      const bundle = await this.#bundle(index, width);
+      if (bundle === undefined) {
+        withheld = index * TILE_WIDTH + width;
+        this.#pruned += width - offset;
+      } else {
+        // Proofs are made from the tiles, so they must say the same as the entries.
+        if (!sameBytes(tile, Buffer.concat(bundle.map((entry) => hasher.leaf(entry)))))
+          throw new Error(`entries and hashes from ${index * TILE_WIDTH} on differ`);
+        const fresh = bundle.slice(offset);
+        announced = Math.max(announced, ...fresh.map(announcedMinimum));
+        this.#options.onEntries?.(at, fresh);
+        this.#entries += fresh.length;
+      }
+      for (let i = offset; i < width; i++) frontier.append(tile.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES));
       at = index * TILE_WIDTH + width;
-      this.#entries += fresh.length;
       this.#options.onProgress?.(at, size);
     }
     if (!sameBytes(frontier.root(), root)) throw new Error('entries lead to another root');
+    // An announcement stands above what it is about, so whoever reads on from there must meet it.
+    if (withheld > announced)
+      throw new Error(`entries before ${withheld} are withheld as pruned, and the log does not announce it`);
+  }
+
+  /** The entries of a bundle; undefined if the log says that they were pruned. */
+  async #bundle(index: number, width: number): Promise<readonly Uint8Array[] | undefined> {
+    try {
+      return decodeBundle(await this.#remote.tile({ kind: 'entries', index, width }), width);
+    } catch (error) {
+      if (error instanceof LedgerError && error.code === 'pruned') return undefined;
+      throw error;
+    }
   }
 
   #remember(published: Head | undefined, heads: readonly Head[]): MonitorMemory {
@@ -315,6 +342,19 @@ const MONITOR = 'this monitor';
 
 /** Heads that are remembered beside the one that all agree on. */
 const MOST_PENDING = 64;
+
+const PRUNED = Buffer.from('"comity.log.pruned"');
+
+/** The minimum index that an entry announces; 0 if it is no such announcement. */
+function announcedMinimum(entry: Uint8Array): number {
+  if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(PRUNED)) return 0;
+  try {
+    const record = recordValidator().parse(entry);
+    return record.event_name === 'comity.log.pruned' ? record.attributes['comity.prune.minimum'] : 0;
+  } catch {
+    return 0;
+  }
+}
 
 function headSize(note: string | undefined): number {
   return note === undefined ? 0 : parseCheckpoint(note).checkpoint.size;

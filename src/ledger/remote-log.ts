@@ -1,6 +1,7 @@
 import { ENTRY_FRAME_BYTES, MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { HASH_BYTES } from '../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, type Tile, tilePath } from '../tlog/tile.ts';
+import { LedgerError } from './errors.ts';
 import { limitedBytes, submissionUrl } from './witness/client.ts';
 
 const MAX_CHECKPOINT_BYTES = 1_000_000;
@@ -26,7 +27,10 @@ export class RemoteLog {
     return Buffer.from(bytes).toString('utf8');
   }
 
-  /** A tile, cut out of the full one where the log keeps no partial tiles any more. Throws if there is none. */
+  /**
+   * A tile, cut out of the full one where the log keeps no partial tiles any more. Throws if there is none.
+   * @throws {LedgerError} `pruned` for a bundle that the log says it has pruned
+   */
   async tile(tile: HashTile | Tile): Promise<Uint8Array> {
     const limit =
       tile.kind === 'hashes' ? TILE_WIDTH * HASH_BYTES : TILE_WIDTH * (MAX_ENTRY_BYTES + ENTRY_FRAME_BYTES);
@@ -46,6 +50,9 @@ export class RemoteLog {
     const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(this.#patienceMs) });
     const bytes = await limitedBytes(response, limit);
     if (response.status === 404) return undefined;
+    if (response.status === 410) {
+      throw new LedgerError('pruned', `log says that ${path} was pruned`, 'ask whoever kept its entries');
+    }
     if (response.status !== 200) throw new Error(`log answered ${response.status} for ${path}`);
     return bytes;
   }

@@ -1,5 +1,6 @@
 import { sameBytes } from '../../tlog/hash.ts';
-import type { LogView } from '../log.ts';
+import { TILE_WIDTH } from '../../tlog/tile.ts';
+import { type LogView, readLeaf } from '../log.ts';
 import type { AuditRecord } from '../record.ts';
 import { recordValidator } from '../validate.ts';
 import type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './record-index.ts';
@@ -56,7 +57,15 @@ async function extend(
   onProgress?: (indexed: number, total: number) => void,
 ): Promise<void> {
   let at = from;
-  for await (const entries of log.entries(from, total)) {
+  // What was pruned has places and no rows.
+  for (const minimum = await log.store.minimum(); at < Math.min(minimum, total); ) {
+    const next = Math.min(total, at - (at % TILE_WIDTH) + TILE_WIDTH);
+    const nothing = Array.from({ length: next - at }, () => undefined);
+    if (!(await index.apply(at, nothing, await readLeaf(log.store, next - 1)))) return;
+    at = next;
+    onProgress?.(at, total);
+  }
+  for await (const entries of log.entries(at, total)) {
     const last = entries.at(-1);
     if (last === undefined) continue;
     const records = entries.map((bytes) => recordOf(parse, bytes));
@@ -88,7 +97,7 @@ async function isOfThisLog(log: LogView, index: RecordIndex, total: number, pars
 
 async function holds(log: LogView, { entries, leaf }: IndexMark): Promise<boolean> {
   if (leaf === undefined) return entries === 0;
-  return sameBytes(log.hasher.leaf(await log.read(entries - 1)), leaf);
+  return sameBytes(await readLeaf(log.store, entries - 1), leaf);
 }
 
 /** A log may hold entries that are no records; they have a place and no row. */
