@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FILES } from '../ledger/evidence/manifest.ts';
+import { verifyRecords } from '../ledger/evidence/records.ts';
 import { doesNotProve, type Findings, type Verdict } from '../ledger/evidence/verdict.ts';
-import { type VerifierOptions, verifyEvidence } from '../ledger/evidence/verify.ts';
 import { readZip } from '../ledger/evidence/zip.ts';
 import { nodeHasher } from '../ledger/node-hash.ts';
 import { nodeSignatures } from '../ledger/node-signatures.ts';
 import { recordValidator } from '../ledger/validate.ts';
-import { ENTRY_FRAME_BYTES } from '../tlog/bundle.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
 import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io } from './command.ts';
@@ -83,9 +82,18 @@ async function run(args: Arguments, io: Io): Promise<ExitCode> {
     ...args.texts('remember').map((path) => decodeUtf8(fileBytes(path)) ?? ''),
     ...(memory === undefined ? [] : keptHeads(memory, archive)),
   ];
-  const options = { policy, signatures: nodeSignatures, hasher: nodeHasher(), remembered };
   io.progress(`verifying ${archive.length} bytes`);
-  const { verdict, plain } = await mendable(() => verified(archive, options, args.flag('records')));
+  const { verdict, plain } = await mendable(() =>
+    verifyRecords(archive, {
+      policy,
+      signatures: nodeSignatures,
+      hasher: nodeHasher(),
+      remembered,
+      readRecord: recordValidator().parse,
+      demandRecords: args.flag('records'),
+      onProgress: (done) => io.progress(`verifying: ${Math.floor(done * 100)} %`),
+    }),
+  );
   io.progress('');
   const satisfied =
     verdict.kind === 'VERIFIED' || (verdict.kind === 'LOG-SIGNED ONLY' && policy.quorum === 'none');
@@ -96,36 +104,6 @@ async function run(args: Arguments, io: Io): Promise<ExitCode> {
     );
   } else printVerdict(verdict, plain, io);
   return satisfied ? EXIT.clean : EXIT.findings;
-}
-
-/**
- * The verdict. A log may hold entries that are no records; unless records are demanded, they are verified like any
- * others and only not read (`plain`).
- */
-function verified(
-  archive: Uint8Array,
-  options: VerifierOptions,
-  demandRecords: boolean,
-): { readonly verdict: Verdict; readonly plain: boolean } {
-  const readRecord = recordValidator().parse;
-  if (!demandRecords && !beginsWithRecord(archive, readRecord)) {
-    return { verdict: verifyEvidence(archive, options), plain: true };
-  }
-  const verdict = verifyEvidence(archive, { ...options, readRecord });
-  const plain = !demandRecords && verdict.kind === 'INVALID' && verdict.fault === 'record-invalid';
-  return plain ? { verdict: verifyEvidence(archive, options), plain } : { verdict, plain };
-}
-
-/** Whether reading entries as records is worth a try: a large archive would be verified twice otherwise. */
-function beginsWithRecord(archive: Uint8Array, readRecord: (bytes: Uint8Array) => unknown): boolean {
-  try {
-    const entries = readZip(archive).get(FILES.entries) ?? new Uint8Array();
-    const length = (entries[0] ?? 0) * 256 + (entries[1] ?? 0);
-    readRecord(entries.subarray(ENTRY_FRAME_BYTES, ENTRY_FRAME_BYTES + length));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The checkpoint of an archive, whatever it is worth. */
