@@ -132,7 +132,12 @@ export const EVENTS = {
   'comity.erasure.requested': {
     title: 'A person asked to be erased',
     required: ['comity.erasure.request', 'comity.erasure.parts'],
-    optional: ['comity.erasure.reason_code', 'comity.erasure.actor_role'],
+    optional: [
+      'comity.erasure.authenticator',
+      'comity.erasure.keys',
+      'comity.erasure.reason_code',
+      'comity.erasure.actor_role',
+    ],
   },
   'comity.erasure.deferred': {
     title: 'An erasure waits for a retention period or a legal hold to end',

@@ -1,11 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import { decodeBundle } from '../tlog/bundle.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
 import type { Appended } from './appender.ts';
 import { canonicalBytes } from './canonical.ts';
-import { type Eraser, eraser, erasureMessage } from './erasure.ts';
+import { type Eraser, type ErasureProgress, eraser, replayErasure } from './erasure.ts';
 import { LedgerError, quoted } from './errors.ts';
-import type { Log } from './log.ts';
+import type { Log, LogView } from './log.ts';
 import type { Producer } from './producer.ts';
 import type { AuditRecord } from './record.ts';
 import {
@@ -48,6 +47,8 @@ export interface Ledger {
   readonly vault: Vault;
   /** Requests to be erased. */
   readonly erasures: Eraser;
+  /** What became of requests that were open when the ledger was opened: those whose time had come are executed. */
+  readonly resumed: readonly ErasureProgress[];
   /**
    * Seals and validates records. Sealing is random: to retry an append safely, commit the same prepared records again.
    * @throws {LedgerError} `record-invalid` · `entry-too-large`
@@ -77,11 +78,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const random = randomPool(64 * 1024);
   await replayErasures(log, vault, validator);
   const erasures = eraser({ log, vault, producer: options.producer, now: options.now ?? Date.now });
-  await erasures.resume();
   return {
     log,
     vault,
     erasures,
+    resumed: await erasures.resume(),
     prepare: (submissions) => prepare(vault, validator, random, submissions),
     commit: (prepared) => commit(log, vault, prepared),
     append: async (submissions) => commit(log, vault, await prepare(vault, validator, random, submissions)),
@@ -158,14 +159,15 @@ async function commit(log: Log, vault: Vault, prepared: readonly Prepared[]): Pr
   return log.appendAll(prepared);
 }
 
-const EXECUTED = Buffer.from('comity.erasure.executed');
+const ERASURE = Buffer.from('"comity.erasure.');
 
 /**
- * Carries out every erasure that the log holds and the vault may not have seen.
- * @returns how many erasures it found
+ * Does every erasure again that the log holds and the vault may not have seen, as it does after it was restored from a
+ * backup: what was requested is requested, what was executed is gone.
+ * @returns how many steps of erasures it found
  */
 export async function replayErasures(
-  log: Log,
+  log: Pick<LogView, 'store'>,
   vault: Vault,
   validator: RecordValidator = recordValidator(),
 ): Promise<number> {
@@ -178,13 +180,10 @@ export async function replayErasures(
     const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
     const bundle = await log.store.readBundle(index, width);
     // Parsing every record of a long log would keep the server from starting.
-    if (Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).includes(EXECUTED)) {
+    if (Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).includes(ERASURE)) {
       for (const entry of decodeBundle(bundle, width)) {
-        if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(EXECUTED)) continue;
-        const keys = await erasedKeys(entry, validator, vault);
-        if (keys === undefined) continue;
-        await vault.destroy(keys);
-        found += 1;
+        const record = erasureRecord(entry, validator);
+        if (record !== undefined && (await replayErasure(record, vault))) found += 1;
       }
     }
     at = index * TILE_WIDTH + width;
@@ -193,22 +192,12 @@ export async function replayErasures(
   return found;
 }
 
-/** Keys that an entry says were destroyed, if it is an erasure that this vault itself announced. */
-async function erasedKeys(
-  entry: Uint8Array,
-  validator: RecordValidator,
-  vault: Vault,
-): Promise<readonly string[] | undefined> {
-  let record: AuditRecord;
+function erasureRecord(entry: Uint8Array, validator: RecordValidator): AuditRecord | undefined {
+  if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(ERASURE)) return undefined;
   try {
-    record = validator.parse(entry);
+    return validator.parse(entry);
   } catch {
     // An opaque entry that happens to contain the words.
     return undefined;
   }
-  if (record.event_name !== 'comity.erasure.executed') return undefined;
-  const { 'comity.erasure.request': request, 'comity.erasure.keys': keys } = record.attributes;
-  const expected = await vault.authenticate(erasureMessage(request, keys));
-  const given = record.attributes['comity.erasure.authenticator'];
-  return timingSafeEqual(Buffer.from(given), Buffer.from(expected)) ? keys : undefined;
 }

@@ -32,6 +32,8 @@ export interface RecordContext {
   readonly parent?: string;
   readonly retain?: Retention;
   readonly span_id?: string;
+  /** Where a record is about another tenant than the one the producer works for. */
+  readonly tenant?: string;
   readonly time?: string;
   readonly trace_id?: string;
 }
@@ -87,7 +89,10 @@ export function startProducer(options: ProducerOptions): Producer {
       ...(options.key === undefined ? {} : { key: options.key }),
       seq: seq++,
     },
-    resource: options.resource,
+    resource:
+      context.tenant === undefined
+        ? options.resource
+        : { ...options.resource, 'comity.tenant': context.tenant },
     retain: context.retain ?? options.retain,
     schema_url: SCHEMA_URL,
     ...(context.span_id === undefined ? {} : { span_id: context.span_id }),

@@ -1,4 +1,4 @@
-import { hkdfSync, randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canonicalBytes } from './canonical.ts';
 import { createLogDirectory, openLogDirectory } from './directory.ts';
 import { disclosureOf, openDisclosure, readDisclosure } from './disclosure.ts';
+import { eraser } from './erasure.ts';
 import { openFilesVault } from './files/vault.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { nodeHasher } from './node-hash.ts';
@@ -325,7 +326,7 @@ describe('erasure', () => {
     const holds: [
       string,
       (ledger: Ledger) => Promise<void>,
-      (ledger: Ledger, record: string) => Promise<void>,
+      (ledger: Ledger, record: string) => Promise<boolean>,
     ][] = [
       [
         'person',
@@ -423,6 +424,75 @@ describe('erasure', () => {
     }
   });
 
+  test('that still waits is not forgotten when the vault comes back from a backup', async () => {
+    await withLedger((ledger) => ledger.append([{ record: chat(), ...about('maria', 'hello') }]));
+    cpSync(join(directory, 'vault'), join(directory, 'backup'), { recursive: true });
+    const request = await withLedger(async (ledger) => {
+      const progress = await ledger.erasures.erase(TENANT, 'maria', { code: 'art17-1-b', actorRole: 'dpo' });
+      expect(progress).toMatchObject({ kind: 'deferred', why: 'retention' });
+      return progress.request;
+    });
+    rmSync(join(directory, 'vault'), { recursive: true });
+    cpSync(join(directory, 'backup'), join(directory, 'vault'), { recursive: true });
+    await withLedger(async (ledger) => {
+      expect(ledger.resumed).toMatchObject([{ kind: 'deferred', request, tenant: TENANT }]);
+      expect(await ledger.vault.requestState(request)).toMatchObject({
+        reasonCode: 'art17-1-b',
+        actorRole: 'dpo',
+      });
+      // A hold on the person still finds the request, though the log does not say whom it is about.
+      await ledger.vault.hold({ id: 'h', tenant: TENANT, subject: 'maria' });
+      clock += AFTER_RETENTION;
+      expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'deferred', why: 'legal-hold' }]);
+      await ledger.vault.release('h');
+      expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'executed', request }]);
+      expect((await ledger.open(0)).erased).toBe(1);
+    });
+  });
+
+  test('that several processes go on with takes every step once', () =>
+    withLedger(async (ledger) => {
+      await ledger.append([{ record: chat(), ...about('maria', 'hello') }]);
+      await ledger.vault.request({
+        id: randomUUID(),
+        tenant: TENANT,
+        subject: 'maria',
+        reasonCode: undefined,
+        actorRole: undefined,
+      });
+      const vaults = await Promise.all([1, 2, 3].map(() => vaultIn()));
+      const erasers = vaults.map((vault) => eraser({ log: ledger.log, vault, producer: source, now }));
+      const resume = () => Promise.all(erasers.map((one) => one.resume()));
+      for (const [progress] of await resume()) expect(progress).toMatchObject({ kind: 'deferred' });
+      clock += AFTER_RETENTION;
+      for (const [progress] of await resume()) expect(progress).toMatchObject({ kind: 'executed' });
+      for (const vault of vaults) await vault.close();
+      const steps = (await erasureTrail(ledger)).map((step) => (step as string[])[0]);
+      expect(steps).toEqual([
+        'comity.erasure.requested',
+        'comity.erasure.deferred',
+        'comity.erasure.executed',
+      ]);
+    }));
+
+  test('tells where each step stands in the log', () =>
+    withLedger(async (ledger) => {
+      await ledger.append([{ record: chat(), ...about('maria', 'hello') }]);
+      const { steps } = await ledger.erasures.erase(TENANT, 'maria');
+      clock += AFTER_RETENTION;
+      const [later] = await ledger.erasures.resume();
+      for (const step of [...steps, ...(later?.steps ?? [])]) {
+        const { record } = await ledger.open(step.index);
+        expect(record.event_name).toBe(`comity.erasure.${step.kind}`);
+        expect(record.resource['comity.tenant']).toBe(TENANT);
+      }
+      expect([...steps, ...(later?.steps ?? [])].map(({ kind }) => kind)).toEqual([
+        'requested',
+        'deferred',
+        'executed',
+      ]);
+    }));
+
   test('is not carried out for whoever can append, but only as the vault announced it', async () => {
     const victim = await withLedger(async (ledger) => {
       await ledger.append([{ record: chat(), ...about('maria', 'hello') }]);
@@ -461,12 +531,12 @@ describe('erasure', () => {
       ...bindAll(vault),
       ...(moment === 'before keys are destroyed' ? { destroy: { value: crash } } : {}),
       setRequest: {
-        value: (id: string, change: Parameters<Vault['setRequest']>[1]) => {
+        value: (...[id, change, was]: Parameters<Vault['setRequest']>) => {
           states += 1;
           if (moment === 'before the request is in the log' && states === 2) return crash();
           if (moment === 'after keys are destroyed' && states === 4) return crash();
           if (moment === 'before the end' && change.state === 'executed') return crash();
-          return vault.setRequest(id, change);
+          return vault.setRequest(id, change, was);
         },
       },
     });

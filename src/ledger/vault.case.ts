@@ -88,16 +88,45 @@ export function describeVault(
           id: request.id,
           tenant: 't',
           state: 'requested',
-          until: 0,
+          until: undefined,
           pending: undefined,
           reasonCode: 'r',
           actorRole: undefined,
         });
+        const fresh = { state: 'requested', pending: undefined } as const;
         const change = { state: 'executing', until: 7, pending: new Uint8Array([1, 2]) } as const;
-        await vault.setRequest(request.id, change);
+        expect(await vault.setRequest(request.id, change, fresh)).toBe(true);
         expect(await vault.openRequests()).toMatchObject([{ id: request.id, ...change }]);
-        await vault.setRequest(request.id, { state: 'executed', until: undefined, pending: undefined });
+        const end = { state: 'executed', until: undefined, pending: undefined } as const;
+        for (const elsewhere of [fresh, { ...change, pending: new Uint8Array([1]) }, { ...fresh, ...end }]) {
+          expect(await vault.setRequest(request.id, end, elsewhere)).toBe(false);
+        }
+        expect(await vault.setRequest(request.id, end, change)).toBe(true);
         expect(await vault.openRequests()).toEqual([]);
+      }));
+
+    test('takes back a request that it forgot, with the keys and the holds that belong to it', () =>
+      withVault(async (vault) => {
+        const { id: key } = await keyOf(vault, 'maria');
+        await vault.put([blobOf(key)]);
+        const request = { id: randomUUID(), tenant: 't', reasonCode: 'r', actorRole: 'dpo' };
+        const gone = base64url(randomBytes(16));
+        await vault.restoreRequest({ ...request, keys: [gone, key] });
+        await vault.restoreRequest({ ...request, keys: [] });
+        expect(await vault.requestState(request.id)).toEqual({
+          ...request,
+          state: 'requested',
+          until: 0,
+          pending: undefined,
+        });
+        expect(await vault.requestKeys(request.id)).toEqual([
+          { id: key, parts: 1, keepUntil: 0, held: false },
+        ]);
+        expect((await keyOf(vault, 'maria')).id).not.toBe(key);
+        await vault.hold({ id: 'h', tenant: 't', subject: 'maria' });
+        expect(await vault.requestKeys(request.id)).toMatchObject([{ held: true }]);
+        await vault.restoreRequest({ ...request, id: randomUUID(), keys: [] });
+        expect(await vault.openRequests()).toHaveLength(2);
       }));
 
     test('knows holds on a person, on a tenant, and on a record', () =>
@@ -108,7 +137,9 @@ export function describeVault(
         const request = await requestOf(vault, 'maria');
         const held = async () => (await vault.requestKeys(request.id)).map((key) => key.held);
         expect(await held()).toEqual([true]);
-        await vault.releaseRecord(blob.record);
+        expect(await vault.releaseRecord(blob.record)).toBe(true);
+        expect(await vault.releaseRecord(blob.record)).toBe(false);
+        expect(await vault.releaseRecord('none')).toBe(false);
         expect(await held()).toEqual([false]);
         for (const hold of [
           { id: 'h', tenant: 't' },
@@ -117,7 +148,10 @@ export function describeVault(
           await vault.hold(hold);
           await vault.hold(hold);
           expect(await held()).toEqual([true]);
-          await vault.release('h');
+          const covers = 'subject' in hold ? 'subject' : 'tenant';
+          expect(await vault.holds()).toEqual([{ id: 'h', tenant: 't', covers }]);
+          expect(await vault.release('h')).toBe(true);
+          expect(await vault.release('h')).toBe(false);
           expect(await held()).toEqual([false]);
         }
         await vault.hold({ id: 'h', tenant: 't', subject: 'joao' });

@@ -35,7 +35,10 @@ export interface ErasureRequest {
   readonly id: string;
   readonly tenant: string;
   readonly state: 'requested' | 'deferred' | 'executing' | 'executed';
-  /** When the next part of it can be executed; undefined while a hold stands in the way. */
+  /**
+   * When the next part of it can be executed; undefined while a hold stands in the way, and of a request that is not
+   * in the log yet.
+   */
   readonly until: number | undefined;
   /** Canonical bytes of a record that has to be in the log before the state counts. */
   readonly pending: Uint8Array | undefined;
@@ -49,6 +52,13 @@ export interface LegalHold {
   readonly tenant: string;
   /** Without a subject the hold covers the whole tenant. */
   readonly subject?: string;
+}
+
+/** A hold as its vault remembers it. */
+export interface HoldState {
+  readonly id: string;
+  readonly tenant: string;
+  readonly covers: 'tenant' | 'subject';
 }
 
 /**
@@ -75,9 +85,12 @@ export interface Vault {
 
   /** Places a hold; the same id again changes nothing. */
   hold(hold: LegalHold): Promise<void>;
-  release(holdId: string): Promise<void>;
-  /** Releases the hold that a record itself asked for. */
-  releaseRecord(record: string): Promise<void>;
+  /** Holds that were placed and not released, by id. Whom they cover is not told: it is kept as a keyed hash only. */
+  holds(): Promise<readonly HoldState[]>;
+  /** @returns whether there was such a hold */
+  release(holdId: string): Promise<boolean>;
+  /** Releases the hold that a record itself asked for. @returns whether there was one */
+  releaseRecord(record: string): Promise<boolean>;
 
   /** Starts a request, and ties the person's present keys to it. @returns how many parts it is about */
   request(
@@ -85,12 +98,26 @@ export interface Vault {
       readonly subject: string;
     },
   ): Promise<number>;
+  /**
+   * Brings a request back that stands in the log and not here, because the vault was restored from a backup, and ties
+   * to it those of the keys that still exist. Nothing happens if it is here.
+   */
+  restoreRequest(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly keys: readonly string[];
+    },
+  ): Promise<void>;
   requestState(id: string): Promise<ErasureRequest | undefined>;
   /** Requests that are not executed yet. */
   openRequests(): Promise<readonly ErasureRequest[]>;
   /** Keys of a request that still exist, and what keeps them. */
   requestKeys(id: string): Promise<readonly KeyState[]>;
-  setRequest(id: string, change: Pick<ErasureRequest, 'state' | 'until' | 'pending'>): Promise<void>;
+  /** Moves a request on, if it still is where it was. @returns whether it was */
+  setRequest(
+    id: string,
+    change: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
+    was: Pick<ErasureRequest, 'state' | 'pending'>,
+  ): Promise<boolean>;
 
   /** Destroys keys and deletes what they sealed, beyond recovery from this vault. Unknown ids are remembered as destroyed. */
   destroy(keyIds: readonly string[]): Promise<void>;

@@ -7,6 +7,7 @@ import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import type {
   ErasureRequest,
+  HoldState,
   KeyState,
   KeyWrapper,
   LegalHold,
@@ -169,12 +170,22 @@ class FilesVault implements Vault {
     );
   }
 
-  async release(holdId: string): Promise<void> {
-    this.#k('DELETE FROM hold WHERE id = ?').run(holdId);
+  async holds(): Promise<readonly HoldState[]> {
+    return this.#k('SELECT id, tenant, subject IS NULL AS whole FROM hold ORDER BY id')
+      .all()
+      .map((row) => ({
+        id: String(row.id),
+        tenant: String(row.tenant),
+        covers: row.whole === 1 ? 'tenant' : 'subject',
+      }));
   }
 
-  async releaseRecord(record: string): Promise<void> {
-    this.#b('UPDATE blob SET hold = 0 WHERE record = ?').run(record);
+  async release(holdId: string): Promise<boolean> {
+    return this.#k('DELETE FROM hold WHERE id = ?').run(holdId).changes > 0;
+  }
+
+  async releaseRecord(record: string): Promise<boolean> {
+    return this.#b('UPDATE blob SET hold = 0 WHERE record = ? AND hold <> 0').run(record).changes > 0;
   }
 
   async request(
@@ -187,12 +198,36 @@ class FilesVault implements Vault {
     inTransaction(this.#keys, () => {
       this.#k(
         `INSERT INTO erasure (id, tenant, subject, state, until, reason, actor)
-         VALUES (?, ?, ?, 'requested', 0, ?, ?) ON CONFLICT DO NOTHING`,
+         VALUES (?, ?, ?, 'requested', NULL, ?, ?) ON CONFLICT DO NOTHING`,
       ).run(id, tenant, pseudonym, reasonCode ?? null, actorRole ?? null);
       this.#k('UPDATE subject_key SET request = ? WHERE subject = ? AND request IS NULL').run(id, pseudonym);
     });
     this.#current.delete(nameOf(tenant, subject));
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
+  }
+
+  async restoreRequest(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly keys: readonly string[];
+    },
+  ): Promise<void> {
+    const { id, tenant, reasonCode, actorRole, keys } = request;
+    inTransaction(this.#keys, () => {
+      const restored = this.#k(
+        `INSERT INTO erasure (id, tenant, state, until, reason, actor)
+         VALUES (?, ?, 'requested', 0, ?, ?) ON CONFLICT DO NOTHING`,
+      ).run(id, tenant, reasonCode ?? null, actorRole ?? null);
+      if (restored.changes === 0) return;
+      for (const key of keys) {
+        this.#k('UPDATE subject_key SET request = ?1 WHERE id = ?2 AND request IS NULL').run(id, key);
+        // Whom it is about the log does not say; the keys do, and holds on that person have to be found.
+        this.#k(
+          `UPDATE erasure SET subject = coalesce(subject, (SELECT subject FROM subject_key WHERE id = ?2))
+           WHERE id = ?1`,
+        ).run(id, key);
+      }
+    });
+    this.#current.clear();
   }
 
   async requestState(id: string): Promise<ErasureRequest | undefined> {
@@ -232,11 +267,14 @@ class FilesVault implements Vault {
   async setRequest(
     id: string,
     { state, until, pending }: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
-  ): Promise<void> {
-    this.#k(
+    was: Pick<ErasureRequest, 'state' | 'pending'>,
+  ): Promise<boolean> {
+    const { changes } = this.#k(
       `UPDATE erasure SET state = ?1, until = ?2, pending = ?3,
-         subject = CASE ?1 WHEN 'executed' THEN NULL ELSE subject END WHERE id = ?4`,
-    ).run(state, until ?? null, pending ?? null, id);
+         subject = CASE ?1 WHEN 'executed' THEN NULL ELSE subject END
+       WHERE id = ?4 AND state = ?5 AND pending IS ?6`,
+    ).run(state, until ?? null, pending ?? null, id, was.state, was.pending ?? null);
+    return changes > 0;
   }
 
   async destroy(keyIds: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@ import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import type {
   ErasureRequest,
+  HoldState,
   KeyState,
   KeyWrapper,
   LegalHold,
@@ -52,6 +53,13 @@ const SCHEMA = `
     vault integer NOT NULL, id text NOT NULL, tenant text NOT NULL, subject bytea, PRIMARY KEY (vault, id)
   );
 `;
+
+/** Whether a vault was made in this database under this name. */
+export async function hasPostgresVault(sql: Sql, name: string): Promise<boolean> {
+  const [table] = await sql<{ made: string | null }[]>`SELECT to_regclass('comity.vault')::text AS made`;
+  if (table?.made == null) return false;
+  return (await sql`SELECT FROM comity.vault WHERE name = ${name}`).length > 0;
+}
 
 /** Opens a vault in PostgreSQL, creating it if need be. Any number of processes may have it open. */
 export async function openPostgresVault(sql: Sql, options: PostgresVaultOptions): Promise<Vault> {
@@ -180,13 +188,23 @@ class PostgresVault implements Vault {
       ON CONFLICT DO NOTHING`;
   }
 
-  async release(holdId: string): Promise<void> {
-    await this.#sql`DELETE FROM comity.hold WHERE vault = ${this.#vault} AND id = ${holdId}`;
+  async holds(): Promise<readonly HoldState[]> {
+    return this.#sql<HoldState[]>`
+      SELECT id, tenant, CASE WHEN subject IS NULL THEN 'tenant' ELSE 'subject' END AS covers
+      FROM comity.hold WHERE vault = ${this.#vault} ORDER BY id COLLATE "C"`;
   }
 
-  async releaseRecord(record: string): Promise<void> {
-    await this
-      .#sql`UPDATE comity.sealed_part SET hold = false WHERE vault = ${this.#vault} AND record = ${record}`;
+  async release(holdId: string): Promise<boolean> {
+    const { count } = await this.#sql`
+      DELETE FROM comity.hold WHERE vault = ${this.#vault} AND id = ${holdId}`;
+    return count > 0;
+  }
+
+  async releaseRecord(record: string): Promise<boolean> {
+    const { count } = await this.#sql`
+      UPDATE comity.sealed_part SET hold = false
+      WHERE vault = ${this.#vault} AND record::text = ${record} AND hold`;
+    return count > 0;
   }
 
   async request(
@@ -199,7 +217,7 @@ class PostgresVault implements Vault {
     await this.#sql.begin(async (sql) => {
       await sql`
         INSERT INTO comity.erasure (vault, id, tenant, subject, state, until, reason, actor)
-        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, 'requested', 0, ${reasonCode ?? null}, ${actorRole ?? null})
+        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, 'requested', NULL, ${reasonCode ?? null}, ${actorRole ?? null})
         ON CONFLICT DO NOTHING`;
       await sql`
         UPDATE comity.subject_key SET request = ${id}
@@ -207,6 +225,31 @@ class PostgresVault implements Vault {
     });
     this.#current.delete(JSON.stringify([tenant, subject]));
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
+  }
+
+  async restoreRequest(
+    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
+      readonly keys: readonly string[];
+    },
+  ): Promise<void> {
+    const { id, tenant, reasonCode, actorRole, keys } = request;
+    await this.#sql.begin(async (sql) => {
+      const { count } = await sql`
+        INSERT INTO comity.erasure (vault, id, tenant, state, until, reason, actor)
+        VALUES (${this.#vault}, ${id}, ${tenant}, 'requested', 0, ${reasonCode ?? null}, ${actorRole ?? null})
+        ON CONFLICT DO NOTHING`;
+      if (count === 0 || keys.length === 0) return;
+      await sql`
+        UPDATE comity.subject_key SET request = ${id}
+        WHERE vault = ${this.#vault} AND id IN ${sql([...keys])} AND request IS NULL`;
+      // Whom it is about the log does not say; the keys do, and holds on that person have to be found.
+      await sql`
+        UPDATE comity.erasure SET subject = (
+          SELECT subject FROM comity.subject_key
+          WHERE vault = ${this.#vault} AND id IN ${sql([...keys])} AND subject IS NOT NULL LIMIT 1
+        ) WHERE vault = ${this.#vault} AND id = ${id}`;
+    });
+    this.#current.clear();
   }
 
   async requestState(id: string): Promise<ErasureRequest | undefined> {
@@ -241,12 +284,14 @@ class PostgresVault implements Vault {
   async setRequest(
     id: string,
     { state, until, pending }: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
-  ): Promise<void> {
-    const bytes = pending === undefined ? null : Buffer.from(pending);
-    await this.#sql`
-      UPDATE comity.erasure SET state = ${state}, until = ${until ?? null}, pending = ${bytes},
+    was: Pick<ErasureRequest, 'state' | 'pending'>,
+  ): Promise<boolean> {
+    const { count } = await this.#sql`
+      UPDATE comity.erasure SET state = ${state}, until = ${until ?? null}, pending = ${bytesOrNull(pending)},
         subject = CASE WHEN ${state} = 'executed' THEN NULL ELSE subject END
-      WHERE vault = ${this.#vault} AND id = ${id}`;
+      WHERE vault = ${this.#vault} AND id = ${id} AND state = ${was.state}
+        AND pending IS NOT DISTINCT FROM ${bytesOrNull(was.pending)}`;
+    return count > 0;
   }
 
   async destroy(keyIds: readonly string[]): Promise<void> {
@@ -329,6 +374,10 @@ function requestOf(row: RequestRow): ErasureRequest {
     reasonCode: row.reason ?? undefined,
     actorRole: row.actor ?? undefined,
   };
+}
+
+function bytesOrNull(bytes: Uint8Array | undefined): Buffer | null {
+  return bytes === undefined ? null : Buffer.from(bytes);
 }
 
 function pepperContext(name: string): string {
