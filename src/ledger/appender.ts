@@ -65,10 +65,10 @@ export class Appender {
 
   /**
    * Appends an entry and resolves once it is durable. The bytes must not be changed before.
-   * @param key idempotency key, 16 bytes
+   * @param key idempotency key, 16 bytes; without one, the beginning of the entry's leaf hash is its key
    * @throws {LedgerError} `entry-too-large` · `overloaded` · `idempotency-conflict` · `disk-full` · `io-failed` · `fenced` · `closed`
    */
-  append(bytes: Uint8Array, key: Uint8Array): Promise<Appended> {
+  append(bytes: Uint8Array, key?: Uint8Array): Promise<Appended> {
     return new Promise((resolve, reject) => {
       const leaf = this.#accept(bytes, key, true, (error, index, duplicate) => {
         if (error === undefined) resolve({ index, leaf, duplicate });
@@ -82,7 +82,7 @@ export class Appender {
    * beyond acceptance: others' entries may stand between them.
    */
   async appendAll(
-    entries: readonly { readonly bytes: Uint8Array; readonly key: Uint8Array }[],
+    entries: readonly { readonly bytes: Uint8Array; readonly key?: Uint8Array | undefined }[],
   ): Promise<readonly Appended[]> {
     let cost = 0;
     for (const { bytes } of entries) cost += bytes.length + OVERHEAD_BYTES;
@@ -113,13 +113,11 @@ export class Appender {
 
   #accept(
     bytes: Uint8Array,
-    key: Uint8Array,
+    givenKey: Uint8Array | undefined,
     checkRoom: boolean,
     settle: Waiting['settle'][number],
   ): Uint8Array {
     if (this.#closed) throw new LedgerError('closed', 'log is closed', 'open the log again');
-    if (key.length !== KEY_BYTES)
-      throw new TypeError(`idempotency key has ${key.length} bytes, not ${KEY_BYTES}`);
     if (bytes.length > MAX_ENTRY_BYTES) {
       throw new LedgerError(
         'entry-too-large',
@@ -128,7 +126,10 @@ export class Appender {
       );
     }
     const leaf = this.#hasher.leaf(bytes);
-    const name = Buffer.from(key.buffer, key.byteOffset, KEY_BYTES).toString('latin1');
+    const key = givenKey ?? leaf.slice(0, KEY_BYTES);
+    if (key.length !== KEY_BYTES)
+      throw new TypeError(`idempotency key has ${key.length} bytes, not ${KEY_BYTES}`);
+    const name = String.fromCharCode(...key);
     const twin = this.#pending.get(name);
     if (twin !== undefined) {
       if (Buffer.compare(twin.leaf, leaf) !== 0) throw conflict();

@@ -7,7 +7,7 @@ import { TiledTree } from '../tlog/tiled-tree.ts';
 import { type Appended, Appender, type AppenderLimits, DEFAULT_LIMITS } from './appender.ts';
 import { LedgerError } from './errors.ts';
 import { nodeHasher } from './node-hash.ts';
-import { KEY_BYTES, type LogStore, type SignedHead, type TreeHead } from './store.ts';
+import type { LogStore, SignedHead, TreeHead } from './store.ts';
 import type { Clock } from './time.ts';
 
 /**
@@ -37,7 +37,7 @@ export interface Log {
   readonly store: LogStore;
   readonly hasher: TreeHasher;
   /**
-   * Appends an entry; resolves once it is durable. Without a `key` the entry's own leaf hash is its idempotency key.
+   * Appends an entry; resolves once it is durable. Without a `key` the beginning of the entry's own leaf hash is its idempotency key.
    * @throws {LedgerError} `entry-too-large` · `overloaded` · `idempotency-conflict` · `disk-full` · `io-failed` · `fenced` · `closed`
    */
   append(bytes: Uint8Array, key?: Uint8Array): Promise<Appended>;
@@ -136,15 +136,13 @@ class StoredLog implements Log {
   }
 
   append(bytes: Uint8Array, key?: Uint8Array): Promise<Appended> {
-    return this.#appender.append(bytes, key ?? this.#keyOf(bytes));
+    return this.#appender.append(bytes, key);
   }
 
   appendAll(
     entries: readonly { readonly bytes: Uint8Array; readonly key?: Uint8Array }[],
   ): Promise<readonly Appended[]> {
-    return this.#appender.appendAll(
-      entries.map(({ bytes, key }) => ({ bytes, key: key ?? this.#keyOf(bytes) })),
-    );
+    return this.#appender.appendAll(entries);
   }
 
   published(): SignedHead | undefined {
@@ -202,10 +200,6 @@ class StoredLog implements Log {
     } finally {
       await this.store.close();
     }
-  }
-
-  #keyOf(bytes: Uint8Array): Uint8Array {
-    return this.hasher.leaf(bytes).subarray(0, KEY_BYTES);
   }
 
   #schedule(every: number): void {

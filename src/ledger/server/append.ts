@@ -3,7 +3,7 @@ import { gunzip } from 'node:zlib';
 import { MAX_ENTRY_BYTES } from '../../tlog/bundle.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type SubmittedEntry, submittedEntry } from '../submitted.ts';
+import { type SubmittedEntry, submittedEntry, submittedValue } from '../submitted.ts';
 import type { RecordValidator } from '../validate.ts';
 import { BodyError, type Reply, readBody, textReply } from './http.ts';
 
@@ -32,10 +32,11 @@ export async function appendReply(request: IncomingMessage, sender: Sender): Pro
   const entries = linesOf(await batchBody(request), sender);
   if (entries.length === 0) return textReply(400, 'no entry: send one JSON value on each line');
   const appended = await sender.log.appendAll(entries);
-  const lines = appended.map(({ index, leaf, duplicate }) =>
-    JSON.stringify({ index, leaf: Buffer.from(leaf).toString('base64'), duplicate }),
-  );
-  return { status: 200, body: `${lines.join('\n')}\n`, headers: { 'content-type': 'application/x-ndjson' } };
+  let body = '';
+  for (const { index, leaf, duplicate } of appended) {
+    body += `{"index":${index},"leaf":"${Buffer.from(leaf).toString('base64')}","duplicate":${duplicate}}\n`;
+  }
+  return { status: 200, body, headers: { 'content-type': 'application/x-ndjson' } };
 }
 
 /** The body of a batch, decompressed. @throws {BodyError} beyond {@link MAX_BATCH_BYTES} */
@@ -69,8 +70,7 @@ function linesOf(body: Uint8Array, { check, producer }: Sender): readonly Submit
     at = end + 1;
     if (bytes.length === 0) continue;
     try {
-      checkJson(bytes);
-      entries.push(submittedEntry(bytes, check, producer));
+      entries.push(submittedValue(bytes, jsonOf(bytes), check, producer));
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error;
       throw new LedgerError(error.code, `line ${line}: ${error.message}`, error.help);
@@ -81,9 +81,9 @@ function linesOf(body: Uint8Array, { check, producer }: Sender): readonly Submit
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-function checkJson(bytes: Uint8Array): void {
+function jsonOf(bytes: Uint8Array): unknown {
   try {
-    JSON.parse(UTF8.decode(bytes));
+    return JSON.parse(UTF8.decode(bytes));
   } catch {
     throw new LedgerError('record-invalid', 'not JSON in UTF-8', 'send one JSON value on each line');
   }
