@@ -9,6 +9,7 @@ import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '.
 import { countOf, fileBytes, required } from './ledger-input.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { chosenRanges } from './log-records.ts';
+import { runLogStatic } from './log-static.ts';
 
 /** `comity log prove`: the proof of one entry, for any tool that knows C2SP tlog-proof. */
 export async function runLogProve(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -46,9 +47,11 @@ export async function runLogProve(rest: readonly string[], args: Arguments, io: 
   });
 }
 
-/** `comity log export`: evidence for somebody who trusts nobody here. */
+/** `comity log export`: evidence for somebody who trusts nobody here, or with `--static` the whole log as files. */
 export async function runLogExport(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
   const directory = directoryOf(rest, 'export');
+  const tree = args.text('static');
+  if (tree !== undefined) return runLogStatic(directory, tree, args, io);
   const out = required(args.text('out'), 'where to?', 'name the file: `--out evidence.zip`');
   const olderHeads = args.texts('older').map((path) => decodeUtf8(fileBytes(path)) ?? '');
   return withView(directory, args, async (log, place) => {

@@ -45,11 +45,17 @@ export function queryOf(args: Arguments): RecordQuery | undefined {
     return value === undefined ? [] : [[name, value] as const];
   });
   const times = (['from', 'to'] as const).flatMap((name) => {
-    const value = args.text(name);
-    return value === undefined ? [] : [[name, timeOf(name, value)] as const];
+    const value = timeOption(args, name);
+    return value === undefined ? [] : [[name, value] as const];
   });
   const conditions = [...words, ...times];
   return conditions.length === 0 ? undefined : Object.fromEntries(conditions);
+}
+
+/** An option that is a time, in milliseconds since 1970. */
+export function timeOption(args: Arguments, name: string): number | undefined {
+  const value = args.text(name);
+  return value === undefined ? undefined : timeOf(name, value);
 }
 
 function timeOf(name: string, text: string): number {
@@ -102,7 +108,7 @@ export async function findRecords(
 }
 
 /** Where the entries are: in their database, where every replica finds it, or in a file beside them. */
-async function openIndex({ directory, sql }: LogPlace, origin: string): Promise<RecordIndex> {
+export async function openIndex({ directory, sql }: LogPlace, origin: string): Promise<RecordIndex> {
   return sql === undefined ? openRecordIndex(join(directory, 'index.db')) : openPostgresIndex(sql, origin);
 }
 

@@ -8,6 +8,7 @@ import { runLogFsck } from './log-fsck.ts';
 import { runLogMove } from './log-move.ts';
 import { directoryOf } from './log-places.ts';
 import { runLogExport, runLogProve } from './log-prove.ts';
+import { runLogPrune } from './log-prune.ts';
 import { runLogQuery } from './log-query.ts';
 import { RECORD_OPTIONS } from './log-records.ts';
 import { runLogServe, runLogWriter } from './log-serve.ts';
@@ -22,6 +23,7 @@ const VERBS: Readonly<
   export: runLogExport,
   fsck: runLogFsck,
   move: runLogMove,
+  prune: runLogPrune,
   serve: runLogServe,
   writer: runLogWriter,
 };
@@ -29,7 +31,7 @@ const VERBS: Readonly<
 export const command: Command = {
   name: 'log',
   summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
-  usage: 'log init|append|query|prove|export|fsck|move|serve|writer <directory> [options]',
+  usage: 'log init|append|query|prove|export|fsck|move|prune|serve|writer <directory> [options]',
   details: [
     '  init    make a log: its key (keep it), its description, and a policy for those who verify',
     '  append  one JSON value on each line of standard input; prints the index of each once it is durable',
@@ -38,8 +40,11 @@ export const command: Command = {
     '  query   find records; every row carries the index by which it can be proved',
     '  prove   <directory> <index>: the proof of one entry (C2SP tlog-proof)',
     '  export  evidence that anybody verifies offline with `comity verify`',
+    '          (with --static the log itself, as tiles for any web server; run again it adds what is new)',
     '  fsck    recompute everything from the entries; names every fault',
     '  move    <directory> <new directory>, or --database: the same tree and proofs in another place',
+    '  prune   remove the bytes of the oldest entries, once all have outlived their retention and none is held;',
+    '          hashes and proofs stay, and the log says so first',
     '  serve   over HTTP: tiles for everybody; /add, /v1/append and OTLP for writers',
     '  writer  <directory> <producer>: a token to append with; --remove takes it away',
     '',
@@ -67,6 +72,29 @@ export const command: Command = {
       value: 'INDICES',
       help: 'export: these entries, for example 3,7-9',
     },
+    static: {
+      type: 'string',
+      value: 'DIR',
+      help: 'export: write the published log there, as the files of C2SP tlog-tiles',
+    },
+    policy: {
+      type: 'string',
+      value: 'POLICY',
+      help: 'prune: file with the written retention policy that permits it, or its text; its digest goes into the log',
+    },
+    below: { type: 'string', value: 'INDEX', help: 'prune: nothing from this entry on' },
+    before: { type: 'string', value: 'TIME', help: 'prune: nothing from this time on' },
+    'opaque-after': {
+      type: 'string',
+      value: 'DURATION',
+      help: 'prune: how long entries are kept that are no records, for example P1Y (default: for good)',
+    },
+    vault: {
+      type: 'string',
+      value: 'VAULT',
+      help: 'prune: directory or name of the vault whose holds count, or `none` (default: one in the directory of the log)',
+    },
+    'dry-run': { type: 'boolean', help: 'prune: only say what could go, and what keeps the rest' },
     all: { type: 'boolean', help: 'export: every entry' },
     ...RECORD_OPTIONS,
     after: { type: 'string', value: 'INDEX', help: 'query: only records after this one' },

@@ -16,7 +16,7 @@ export interface PruneConditions {
    * first signed head that covers them. Without it they are never pruned.
    */
   readonly opaqueAfter?: string;
-  /** Default: a record that asks to be held is held. */
+  /** Without it records with sealed parts are kept: the vault that has those parts may hold them. */
   readonly holds?: Holds;
 }
 
@@ -25,6 +25,8 @@ export type KeptBack =
   /** Its retention has not ended, or was to end after `before`. */
   | { readonly kind: 'retention'; readonly index: number; readonly record: string; readonly until: number }
   | { readonly kind: 'hold'; readonly index: number; readonly record: string }
+  /** It has sealed parts, and nobody said which holds their vault knows of. */
+  | { readonly kind: 'vault-unknown'; readonly index: number; readonly record: string }
   /** It is not older than was asked for. */
   | { readonly kind: 'too-new'; readonly index: number }
   /** It states no retention; `until` if a time was given for such entries. */
@@ -100,6 +102,9 @@ function keptBecause(conditions: PruneConditions, heads: readonly SignedHead[], 
     const until = addDuration(time, retain.min);
     if (until > now) return { kind: 'retention', index, record: id, until };
     if (time >= before) return { kind: 'too-new', index };
+    if (conditions.holds === undefined && record.sealed !== undefined) {
+      return { kind: 'vault-unknown', index, record: id };
+    }
     return (await holds.held(record)) ? { kind: 'hold', index, record: id } : undefined;
   };
 }

@@ -5,7 +5,7 @@ import type { Log } from './log.ts';
 import { startProducer } from './producer.ts';
 import { type KeptBack, type PruneConditions, prunable } from './prunable.ts';
 import type { RecordOf } from './record.ts';
-import type { Pruning } from './store.ts';
+import { PRUNE_STEP, type Pruning } from './store.ts';
 import { type Clock, fromRfc3339, rfc3339 } from './time.ts';
 import { uuidBytes } from './uuidv7.ts';
 import { recordValidator } from './validate.ts';
@@ -119,7 +119,7 @@ async function remove(log: Log, onProgress: (progress: PruneProgress) => void): 
   );
   const newest = (await log.store.prunings()).findLast(({ state }) => state !== 'planned');
   if (newest?.state === 'announced') await log.store.keepPruning({ ...newest, state: 'done' });
-  onProgress({ step: 'removed', done: minimum, total: minimum });
+  onProgress({ step: 'removed', done: minimum / PRUNE_STEP, total: minimum / PRUNE_STEP });
   return removed;
 }
 
