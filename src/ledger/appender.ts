@@ -129,7 +129,7 @@ export class Appender {
     const key = givenKey ?? leaf.slice(0, KEY_BYTES);
     if (key.length !== KEY_BYTES)
       throw new TypeError(`idempotency key has ${key.length} bytes, not ${KEY_BYTES}`);
-    const name = String.fromCharCode(...key);
+    const name = nameOf(key);
     const twin = this.#pending.get(name);
     if (twin !== undefined) {
       if (Buffer.compare(twin.leaf, leaf) !== 0) throw conflict();
@@ -210,6 +210,12 @@ export class Appender {
     this.#schedule();
     if (this.#pending.size === 0) for (const resolve of this.#drained.splice(0)) resolve();
   }
+}
+
+/** A key as a string, which maps need: two bytes to a character. */
+function nameOf(key: Uint8Array): string {
+  const pair = (at: number): number => ((key[at] ?? 0) << 8) | (key[at + 1] ?? 0);
+  return String.fromCharCode(pair(0), pair(2), pair(4), pair(6), pair(8), pair(10), pair(12), pair(14));
 }
 
 function settle(entry: Waiting, failure: LedgerError | undefined, place: Placement | undefined): void {
