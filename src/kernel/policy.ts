@@ -52,13 +52,14 @@ export class Policy {
   readonly markets: readonly string[];
   /** Facts that a call may state. */
   readonly callFacts: readonly string[];
+  /** Confirms decisions now and then; its counters say how it went. */
+  readonly recheck: Recheck | undefined;
   readonly #options: PolicyOptions;
   readonly #identity: string;
   readonly #compiled: readonly Market[];
   readonly #reader: CallReader;
   readonly #entangled: boolean;
   readonly #keep: number;
-  readonly #recheck: Recheck | undefined;
   readonly #source: DecisionSource;
   readonly #decisions = new Map<number, KernelDecision>();
   readonly #byId = new Map<string, CallFacts>();
@@ -72,7 +73,7 @@ export class Policy {
     this.#reader = reader;
     this.#entangled = entangled;
     this.#keep = options.keep ?? KEEP;
-    this.#recheck = options.recheck;
+    this.recheck = options.recheck;
     this.digest = digest;
     this.moment = moment;
     this.markets = markets.map(({ market }) => market);
@@ -119,7 +120,7 @@ export class Policy {
    */
   decide(facts: CallFacts): Decision {
     const decision = this.#decide(facts);
-    if (this.#recheck?.due() === true) this.#sample(this.#recheck, facts, decision);
+    if (this.recheck?.due() === true) this.#sample(this.recheck, facts, decision);
     return decision;
   }
 
