@@ -14,17 +14,18 @@ import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
 import { runLawAnalyze } from './law-analyze.ts';
 import { runLawDiff } from './law-diff.ts';
+import { EXPORT_OPTIONS, exportDetails, runLawExport } from './law-export.ts';
 import { instrumentRows, printInstrument, printList } from './law-list.ts';
 import { renderInstrument } from './law-render.ts';
 import { printRule } from './law-rule.ts';
 
-const VERBS = ['list', 'show', 'test', 'lint', 'diff', 'render', 'analyze'] as const;
+const VERBS = ['list', 'show', 'test', 'lint', 'diff', 'render', 'analyze', 'export'] as const;
 
 export const command: Command = {
   name: 'law',
-  summary: 'list, show, test, lint, compare, render and analyse the law itself',
+  summary: 'list, show, test, lint, compare, render, analyse and export the law itself',
   usage:
-    'law list | show <id> | test [directory] | lint | diff <old> <new> | render <rulebook> | analyze [rules]   [options]',
+    'law list | show <id> | test [directory] | lint | diff <old> <new> | render <rulebook> | analyze [rules] | export --to <target>   [options]',
   details: [
     '  list   every instrument: state, depth, rules, cases, confidence, review',
     '  show   one instrument, or one rule of it, as encoded',
@@ -34,6 +35,9 @@ export const command: Command = {
     '  render one instrument as a page that a lawyer can read',
     '  analyze  rules that never or always hold, exceptions without effect, duties twice (needs z3-solver);',
     '         with --base what a change of the law changes, with facts that show it',
+    '  export the law on a day as Cedar, Rego, SMT-LIB or CEL, and what their engines are given for a manifest',
+    '',
+    exportDetails(),
   ].join('\n'),
   options: {
     law: { type: 'string', value: 'DIR', help: 'use this body of law instead of the bundled one' },
@@ -43,17 +47,23 @@ export const command: Command = {
       help: 'how to print (default table); markdown and html are for render',
     },
     manifest: { type: 'string', multiple: true, value: 'PATHS', help: 'diff: also whose outcome changes' },
-    'as-of': { type: 'string', value: 'DATE', help: 'diff: outcomes on that day (default: today)' },
+    'as-of': { type: 'string', value: 'DATE', help: 'diff, export: on that day (default: today)' },
     mutate: {
       type: 'string',
       value: 'RULES',
       help: 'test: change every leaf of these rules (eu/ai-act:*) and list the changes no case notices',
     },
     base: { type: 'string', value: 'REVISION', help: 'analyze: compare with this version of the law' },
+    ...EXPORT_OPTIONS,
     notices: { type: 'boolean', help: 'lint, analyze: print notices too' },
     verbose: { type: 'boolean', help: 'test: print cases that pass too; diff: print editorial changes too' },
   },
-  examples: ['comity law list', 'comity law show eu/ai-act:art-5-1-f', 'comity law test law/cases/eu'],
+  examples: [
+    'comity law list',
+    'comity law export --to rego --market KR',
+    'comity law show eu/ai-act:art-5-1-f',
+    'comity law test law/cases/eu',
+  ],
   run,
 };
 
@@ -82,6 +92,8 @@ function run(args: Arguments, io: Io): ExitCode | Promise<ExitCode> {
       return lint(loaded, args, io);
     case 'list':
       return list(loaded, args, io);
+    case 'export':
+      return runLawExport(loaded, args, io);
     case 'show':
       return show(loaded, rest, args, io);
   }

@@ -77,6 +77,11 @@ async function differences(engine: Engine, subjects: readonly Subject[]): Promis
   return found;
 }
 
+async function differs(engine: Engine, subjects: readonly Subject[]): Promise<boolean> {
+  for (const subject of subjects) if ((await engine.differences(subject)).length > 0) return true;
+  return false;
+}
+
 const seeds = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i + 1);
 
 describe.each(names)('the rules exported to %s', (name) => {
@@ -90,7 +95,7 @@ describe.each(names)('the rules exported to %s', (name) => {
     'come out as the interpreter has them, whatever is known, on every construct of the language',
     async () => {
       const exported = exportOf(unconstrained(constructs()));
-      const subjects = subjectsOf(exported, 'AA', seeds(name === 'smtlib' ? 250 : 600));
+      const subjects = subjectsOf(exported, 'AA', seeds(600));
       const seen = new Set(
         subjects.flatMap((subject) => [...expected(exported, subject)].map((one) => one.join(' '))),
       );
@@ -151,7 +156,7 @@ describe.each(names)('the rules exported to %s', (name) => {
     'differ from the interpreter where the exporter is wrong',
     async () => {
       const exported = exportOf(unconstrained(constructs()));
-      const subjects = subjectsOf(exported, 'AA', seeds(name === 'smtlib' ? 60 : 300));
+      const subjects = subjectsOf(exported, 'AA', seeds(300));
       for (const [what, mutate] of MUTATIONS) {
         const mutant = {
           ...exported,
@@ -166,9 +171,7 @@ describe.each(names)('the rules exported to %s', (name) => {
             mutant.definitions.find(({ kind, name: id }) => kind === 'rule' && id === one.rule.id)?.rails ??
             one.rails,
         }));
-        expect((await differences(await open({ ...mutant, rules }), subjects)).length, what).toBeGreaterThan(
-          0,
-        );
+        expect(await differs(await open({ ...mutant, rules }), subjects), what).toBe(true);
       }
     },
     TIMEOUT,
@@ -184,8 +187,8 @@ describe.each(names)('the rules exported to %s', (name) => {
       );
       const engine = await open(exported);
       const subjects = [
-        ...subjectsOf(exported, 'DE', seeds(LONG ? 400 : 12)),
-        ...caseSubjects(law, LONG ? 1 : 60),
+        ...subjectsOf(exported, 'DE', seeds(LONG ? 400 : name === 'smtlib' ? 5 : 12)),
+        ...caseSubjects(law, LONG ? 1 : name === 'smtlib' ? 200 : 60),
       ];
       expect(await differences(engine, subjects)).toEqual([]);
     },

@@ -1,4 +1,5 @@
 import { weightOf } from '../../assess/assess.ts';
+import type { Condition } from '../../facts/condition.ts';
 import { mentions } from '../../facts/condition.ts';
 import { compareValues } from '../../facts/domain.ts';
 import type { Problem } from '../../facts/problem.ts';
@@ -29,7 +30,7 @@ export interface ExportedFact {
   readonly key: string;
   readonly fact: Fact;
   readonly place?: string;
-  /** For numbers and days: every bound that some rule tests, in order. */
+  /** For numbers and days: every bound that some rule of the law tests, in order. */
   readonly scale: readonly string[];
 }
 
@@ -139,7 +140,7 @@ export function exportLaw(
     rules: rules.sort((a, b) => byText(a.rule.id, b.rule.id)),
     idle: idle.sort((a, b) => byText(a.rule.id, b.rule.id)),
     definitions,
-    facts: factsOf(definitions),
+    facts: factsOf(law, definitions),
     skipped: [...skipped]
       .filter(([id]) => wantedRule(law, id, wanted))
       .sort(([a], [b]) => byText(a, b))
@@ -206,29 +207,38 @@ function whyIdle(rule: Rule, moment: Moment): string {
   return schedule(rule, moment.knownAt).length === 0 ? 'not known of yet' : 'no longer in force';
 }
 
-function factsOf(definitions: readonly Definition[]): ReadonlyMap<string, ExportedFact> {
-  const tests = new Map<string, TestFormula[]>();
-  for (const { rails } of definitions) {
-    for (const test of RAILS.flatMap((rail) => testsIn(rails[rail]))) {
-      const list = tests.get(test.key);
-      if (list === undefined) tests.set(test.key, [test]);
-      else list.push(test);
-    }
-  }
+function factsOf(law: Law, definitions: readonly Definition[]): ReadonlyMap<string, ExportedFact> {
+  const tests = new Map<string, TestFormula>();
+  for (const { rails } of definitions)
+    for (const test of RAILS.flatMap((rail) => testsIn(rails[rail]))) tests.set(test.key, test);
+  const scales = scalesOf(law);
   return new Map(
     [...tests]
       .sort(([a], [b]) => byText(a, b))
-      .flatMap(([key, list]) => {
-        const [first] = list;
-        if (first === undefined) return [];
-        const { fact, place } = first;
+      .map(([key, { fact, place }]) => {
         const around = place === undefined ? {} : { place };
-        return [[key, { key, fact, ...around, scale: scaleOf(fact, list) }]];
+        return [key, { key, fact, ...around, scale: scales.get(fact.id) ?? [] }];
       }),
   );
 }
 
-function scaleOf(fact: Fact, tests: readonly TestFormula[]): readonly string[] {
-  const bounds = tests.flatMap(({ test }) => (test.kind === 'range' ? Object.values(test.range) : []));
-  return [...new Set(bounds.map(String))].sort((a, b) => compareValues(fact, a, b));
+/** The bounds of numbers and days, by fact: of all law, so that an input fits every selection of rules on every day. */
+function scalesOf(law: Law): ReadonlyMap<string, readonly string[]> {
+  const bounds = new Map<string, Set<string>>();
+  const visit = (condition: Condition): void => {
+    if (condition.kind === 'fact') {
+      if (condition.test.kind !== 'range') return;
+      const own = bounds.get(condition.fact) ?? new Set();
+      bounds.set(condition.fact, own);
+      for (const bound of Object.values(condition.test.range)) own.add(bound);
+    } else if (condition.kind === 'not') visit(condition.of);
+    else if (condition.kind !== 'derived') condition.of.forEach(visit);
+  };
+  for (const { when } of law.rules.values()) if (when !== undefined) visit(when);
+  return new Map(
+    [...bounds].map(([id, own]) => {
+      const fact = factNamed(law, id);
+      return [id, [...own].sort((a, b) => compareValues(fact, a, b))];
+    }),
+  );
 }
