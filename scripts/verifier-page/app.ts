@@ -1,23 +1,19 @@
 // What runs in the page. Its only input are files that its user drops; it has no network and keeps nothing.
-import { splitEntries } from '../../src/ledger/evidence/contents.ts';
-import { FILES } from '../../src/ledger/evidence/manifest.ts';
-import type { Range } from '../../src/ledger/evidence/multiproof.ts';
-import { doesNotProve, type Findings, type Verdict } from '../../src/ledger/evidence/verdict.ts';
-import { verifyEvidence } from '../../src/ledger/evidence/verify.ts';
-import { readZip } from '../../src/ledger/evidence/zip.ts';
+
+import type { EventName } from '../../src/ledger/events.ts';
+import { doesNotProve, type Findings } from '../../src/ledger/evidence/verdict.ts';
+import { recordReader, type SchemaCheck } from '../../src/ledger/read-record.ts';
 import { parseCheckpoint } from '../../src/tlog/checkpoint.ts';
 import { TlogError } from '../../src/tlog/errors.ts';
-import { nobleSignatures } from '../../src/tlog/noble.ts';
-import { type Policy, parsePolicy } from '../../src/tlog/policy.ts';
+import { MAX_POLICY_BYTES, type Policy, parsePolicy } from '../../src/tlog/policy.ts';
 import { decodeUtf8 } from '../../src/tlog/text.ts';
-import { element, make, type PageElement, type PageFile, page } from './dom.ts';
-
-/** Entries whose content is shown. */
-const MOST_SHOWN = 200;
+import { element, inPage, make, type PageElement, type PageFile, page, scriptText } from './dom.ts';
+import { type Verification, type Verified, verification } from './verification.ts';
+import { NoWorker, serveWork, type Work, workElsewhere } from './worker.ts';
 
 /** What its user has given to the page so far. */
 interface Given {
-  readonly evidence: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+  readonly evidence: PageFile | undefined;
   readonly policy: { readonly name: string; readonly policy: Policy } | undefined;
   readonly heads: readonly { readonly name: string; readonly note: string }[];
   readonly refused: readonly string[];
@@ -28,21 +24,18 @@ const NOTHING: Given = { evidence: undefined, policy: undefined, heads: [], refu
 /** Files say what they are by their content: an archive, a policy, or a checkpoint. */
 async function take(given: Given, file: PageFile): Promise<Given> {
   const { name } = file;
+  if (name.endsWith('.zip') || file.size > MAX_POLICY_BYTES) return { ...given, evidence: file };
   const bytes = new Uint8Array(await file.arrayBuffer());
   const text = decodeUtf8(bytes);
-  if (text !== undefined && !name.endsWith('.zip')) {
-    if (isCheckpoint(text)) return { ...given, heads: [...given.heads, { name, note: text }] };
-    try {
-      return { ...given, policy: { name, policy: parsePolicy(bytes) } };
-    } catch (error) {
-      if (!(error instanceof TlogError)) throw error;
-      return {
-        ...given,
-        refused: [...given.refused, `${name} is no policy and no checkpoint: ${error.message}`],
-      };
-    }
+  if (text === undefined || text.startsWith('PK\u0003\u0004')) return { ...given, evidence: file };
+  if (isCheckpoint(text)) return { ...given, heads: [...given.heads, { name, note: text }] };
+  try {
+    return { ...given, policy: { name, policy: parsePolicy(bytes) } };
+  } catch (error) {
+    if (!(error instanceof TlogError)) throw error;
+    const why = `${name} is no policy and no checkpoint: ${error.message}`;
+    return { ...given, refused: [...given.refused, why] };
   }
-  return { ...given, evidence: { name, bytes } };
 }
 
 function isCheckpoint(text: string): boolean {
@@ -72,12 +65,12 @@ function showGiven(given: Given): void {
   );
 }
 
-function showVerdict(verdict: Verdict, archive: Uint8Array): void {
+function showVerified({ verdict, plain, entries, more }: Verified): void {
   const heading = make('h2', 'verdict', verdict.kind);
   heading.dataset.kind = verdict.kind;
   if (verdict.kind === 'INVALID') heading.dataset.fault = verdict.fault;
   const details = make('dl', '');
-  const entries: PageElement[] = [];
+  const parts: PageElement[] = [];
   switch (verdict.kind) {
     case 'INVALID':
       details.append(line('fault', verdict.fault), line('because', verdict.message));
@@ -87,11 +80,13 @@ function showVerdict(verdict: Verdict, archive: Uint8Array): void {
         line('because', verdict.message),
         line('proof', 'two notes that the log signed; keep both:'),
       );
-      entries.push(...verdict.notes.map((note) => make('pre', '', note)));
+      parts.push(...verdict.notes.map((note) => make('pre', '', note)));
       break;
     default:
       details.append(...findingLines(verdict.findings, 'quorum' in verdict ? verdict.quorum : 'none'));
-      entries.push(...entryParts(archive, verdict.findings.ranges));
+      if (plain)
+        details.append(line('entries', 'not all are comity.audit/1 records; what they say was not read'));
+      parts.push(...entryParts(entries, more));
   }
   const not = make('ul', '', ...doesNotProve(verdict).map((text) => make('li', '', text)));
   element('result').replaceChildren(
@@ -99,7 +94,7 @@ function showVerdict(verdict: Verdict, archive: Uint8Array): void {
     details,
     make('h3', '', 'What this does not prove'),
     not,
-    ...entries,
+    ...parts,
   );
 }
 
@@ -119,37 +114,19 @@ function findingLines(findings: Findings, quorum: string): readonly PageElement[
     ...disclosed.flatMap(({ index, fields }) =>
       fields.map(({ name, value }) => line(`entry ${index}`, `${name}: ${JSON.stringify(value)}`)),
     ),
+    ...(findings.omissions ?? []).map(({ kind, ...where }) =>
+      line('missing', `${kind} ${JSON.stringify(where)}`),
+    ),
   ];
 }
 
-/** What the entries say. They are verified by now; their form as records is not looked at here. */
-function entryParts(archive: Uint8Array, ranges: readonly Range[]): readonly PageElement[] {
-  const entries = splitEntries(readZip(archive).get(FILES.entries) ?? new Uint8Array(), ranges);
-  const indices = ranges.flatMap(({ from, to }) =>
-    Array.from({ length: Math.min(to - from, MOST_SHOWN) }, (_, i) => from + i),
-  );
-  let at = 0;
-  const positions = new Map<number, number>();
-  for (const { from, to } of ranges) {
-    positions.set(from, at);
-    at += to - from;
-  }
-  const shown = indices.slice(0, MOST_SHOWN).map((index) => {
-    const range = ranges.find(({ from, to }) => index >= from && index < to);
-    const position = (positions.get(range?.from ?? 0) ?? 0) + index - (range?.from ?? 0);
-    const bytes = entries[position] ?? new Uint8Array();
-    return make(
-      'details',
-      '',
-      make('summary', '', `entry ${index}`),
-      make('pre', '', readable(decodeUtf8(bytes) ?? `${bytes.length} bytes that are not text`)),
-    );
-  });
-  const rest = entries.length - shown.length;
+function entryParts(entries: Verified['entries'], more: number): readonly PageElement[] {
   return [
     make('h3', '', 'Entries'),
-    ...shown,
-    ...(rest > 0 ? [make('p', '', `and ${rest} more: \`comity verify\` prints what it finds in all`)] : []),
+    ...entries.map(({ index, text }) =>
+      make('details', '', make('summary', '', `entry ${index}`), make('pre', '', readable(text))),
+    ),
+    ...(more > 0 ? [make('p', '', `and ${more} more: \`comity verify\` prints what it finds in all`)] : []),
   ];
 }
 
@@ -161,33 +138,74 @@ function readable(text: string): string {
   }
 }
 
-function verify({ evidence, policy, heads }: Given): void {
-  if (evidence === undefined || policy === undefined) return;
-  const remembered = heads.map(({ note }) => note);
-  showVerdict(
-    verifyEvidence(evidence.bytes, { policy: policy.policy, signatures: nobleSignatures, remembered }),
-    evidence.bytes,
-  );
+/** A bar that says how much is done. */
+function showProgress(done: number): void {
+  const bar = make('progress', '');
+  bar.setAttribute('max', '1');
+  bar.setAttribute('value', String(done));
+  bar.setAttribute('aria-label', 'verifying');
+  element('result').replaceChildren(make('p', '', `verifying … ${Math.floor(done * 100)} %`), bar);
 }
 
-function start(): void {
+function showError(error: unknown): void {
+  const heading = make('h2', 'verdict', 'ERROR IN THIS PAGE');
+  heading.dataset.kind = 'ERROR';
+  element('result').replaceChildren(heading, make('pre', '', String(error)));
+}
+
+/** Verifies beside the page if it can, and else in it. */
+function workSomewhere(
+  script: string,
+  work: Work<Verification, Verified>,
+): (task: Verification, stop: AbortSignal) => Promise<Verified> {
+  return async (task, stop) => {
+    try {
+      return await workElsewhere<Verification, Verified>(script, stop)(task, showProgress);
+    } catch (error) {
+      if (!(error instanceof NoWorker)) throw error;
+      return work(task, () => undefined);
+    }
+  };
+}
+
+function startPage(work: Work<Verification, Verified>): void {
+  const verify = workSomewhere(scriptText(), work);
   let given = NOTHING;
   let turn: Promise<unknown> = Promise.resolve();
-  const takeAll = (files: ArrayLike<PageFile>): void => {
-    turn = turn.then(async () => {
+  let stop = new AbortController();
+
+  const verifyGiven = async (): Promise<void> => {
+    stop.abort();
+    stop = new AbortController();
+    const { signal } = stop;
+    element('result').replaceChildren();
+    const { evidence, policy, heads } = given;
+    if (evidence === undefined || policy === undefined) return;
+    showProgress(0);
+    const task: Verification = {
+      evidence,
+      policy: policy.policy,
+      remembered: heads.map(({ note }) => note),
+      demandRecords: element('records').checked,
+    };
+    // Not waited for: files that are dropped meanwhile begin anew.
+    verify(task, signal).then(
+      (verified) => (signal.aborted ? undefined : showVerified(verified)),
+      (error: unknown) => (signal.aborted ? undefined : showError(error)),
+    );
+  };
+  const inTurn = (next: () => Promise<void>): void => {
+    turn = turn.then(next);
+    turn.catch(showError);
+  };
+  const takeAll = (files: ArrayLike<PageFile>): void =>
+    inTurn(async () => {
       given = { ...given, refused: [] };
-      element('result').replaceChildren(make('p', '', 'verifying …'));
       for (const file of Array.from(files)) given = await take(given, file);
       showGiven(given);
-      element('result').replaceChildren();
-      verify(given);
+      await verifyGiven();
     });
-    turn.catch((error: unknown) => {
-      const heading = make('h2', 'verdict', 'ERROR IN THIS PAGE');
-      heading.dataset.kind = 'ERROR';
-      element('result').replaceChildren(heading, make('pre', '', String(error)));
-    });
-  };
+
   showGiven(given);
   page().addEventListener('dragover', (event) => event.preventDefault());
   page().addEventListener('drop', (event) => {
@@ -198,6 +216,12 @@ function start(): void {
   input.addEventListener('change', () => {
     if (input.files !== null) takeAll(input.files);
   });
+  element('records').addEventListener('change', () => inTurn(verifyGiven));
 }
 
-start();
+/** Starts the page, or the worker that it has made of this same script. */
+export function start(checks: Readonly<Record<EventName, SchemaCheck>>): void {
+  const work = verification(recordReader((event) => checks[event]));
+  if (inPage()) startPage(work);
+  else serveWork(work);
+}
