@@ -152,6 +152,61 @@ describe('WebAssembly', () => {
     expect(webassembly([program])[0]?.backend).toBe('webassembly');
   });
 
+  test('runs the same in as many modules as it takes', () => {
+    const law = smallLaw({
+      'aa/act': `rules:\n${[3, 1, 2].map((n) => `  - {id: r${n}, cite: § ${n}, effective: [{from: 2025-01-01}], when: {all: [{t.a: true}, {t.count: {gte: ${n}}}]}, prohibit: it}\n`).join('')}`,
+    });
+    const expressions = new Expressions(law, MOMENT);
+    const programs = [...law.rules.values()].map((rule) =>
+      emit(
+        expressions,
+        [expressions.rule(rule)],
+        () => undefined,
+        () => false,
+      ),
+    );
+    const { knowledge } = gather(law.vocabulary, law.jurisdictions, 'AA', [
+      { fact: 't.a', value: true },
+      { fact: 't.count', value: '2' },
+    ]);
+    const buffersAt = (moduleSize: number): number => {
+      const machines = webassembly(programs, moduleSize);
+      expect(
+        programs.map((one, i) => {
+          const machine = machines[i];
+          if (machine?.backend !== 'webassembly') throw new Error('no WebAssembly');
+          return compiled(law, knowledge, one, machine)[0]?.value;
+        }),
+      ).toEqual(['true', 'true', 'false']);
+      return new Set(machines.map(({ values }) => values.buffer)).size;
+    };
+    const sizes = programs.map((one) => one.registers + one.code.length / 4 + one.reasons.length / 2);
+    const two = (sizes[0] ?? 0) + (sizes[1] ?? 0);
+    expect([two + (sizes[2] ?? 0), two, 1].map(buffersAt)).toEqual([1, 2, 3]);
+  });
+
+  test('gives way to bytecode where a program is too large for the engine, and only there', () => {
+    const { WebAssembly: real } = globalThis as unknown as {
+      readonly WebAssembly: {
+        readonly Module: new (bytes: Uint8Array) => object;
+        readonly Instance: unknown;
+      };
+    };
+    vi.stubGlobal('WebAssembly', {
+      Instance: real.Instance,
+      Module: class extends real.Module {
+        constructor(bytes: Uint8Array) {
+          if (bytes.length > 1_000) throw new RangeError('WebAssembly.Module(): size exceeds the maximum');
+          super(bytes);
+        }
+      },
+    });
+    const code = Int32Array.from({ length: 4_000 }, (_, i) => [AND, 2, 0, 1][i % 4] ?? 0);
+    const machines = webassembly([program, { ...program, code }, program], program.registers);
+    vi.unstubAllGlobals();
+    expect(machines.map(({ backend }) => backend)).toEqual(['webassembly', 'bytecode', 'webassembly']);
+  });
+
   test('gives way to bytecode where it cannot', () => {
     vi.stubGlobal('WebAssembly', {
       Module: class {

@@ -36,7 +36,8 @@ export function residualOf(options: PolicyOptions): Residual {
   const classes = callFacts.map(
     (id) => new FactClasses(factOf(law, id), testsOf(id, plans), entangled.has(id)),
   );
-  const machines = (options.build ?? webassembly)(plans.map(({ program }) => program));
+  const programs = plans.map(({ program }) => program);
+  const machines = options.build === undefined ? webassembly(programs) : options.build(programs);
   return {
     markets: plans.flatMap((one, i) => {
       const machine = machines[i];

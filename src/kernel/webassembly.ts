@@ -21,11 +21,36 @@ const CHUNK = 1_500;
 /** The negation of a value, two bits each, at twice its number. */
 const NEGATIONS = 0b00_10_00_11;
 
+/** Registers, operations and reasons of one module, by default: a few megabytes, far below the limits of engines. */
+const MODULE = 250_000;
+
 /**
- * Runs programs as WebAssembly, all in one module and one memory; as bytecode where no WebAssembly may be compiled, as
- * under some content security policies, or where the programs are too large for a module.
+ * Runs programs as WebAssembly, as many in one module and one memory as fit; as bytecode where no WebAssembly may be
+ * compiled, as under some content security policies, or where one is too large for any module.
+ *
+ * @param moduleSize registers, operations and reasons of one module, at most; a program larger than that has one to itself.
  */
-export function webassembly(programs: readonly Program[]): readonly Machine[] {
+export function webassembly(programs: readonly Program[], moduleSize = MODULE): readonly Machine[] {
+  return modulesOf(programs, moduleSize).flatMap(machinesOf);
+}
+
+/** The programs in their order, cut into modules. */
+function modulesOf(programs: readonly Program[], moduleSize: number): readonly (readonly Program[])[] {
+  const modules: Program[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const program of programs) {
+    const own = program.registers + program.code.length / 4 + program.reasons.length / 2;
+    if (size + own > moduleSize) {
+      modules.push([]);
+      size = 0;
+    }
+    modules.at(-1)?.push(program);
+    size += own;
+  }
+  return modules;
+}
+
+function machinesOf(programs: readonly Program[]): readonly Machine[] {
   const bases = basesOf(programs);
   const size = programs.reduce((sum, { registers }) => sum + registers * 2, 0);
   const pages = Math.max(1, Math.ceil(size / PAGE));
