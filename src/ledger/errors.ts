@@ -63,12 +63,12 @@ export class LedgerError extends Error {
   }
 }
 
-/** The error of asking for the bytes of entry `index` of a log whose first entry that is left is `minimum`. */
-export function prunedError(index: number, minimum: number): LedgerError {
+/** The error of asking for the bytes of entries below the minimum index. */
+export function prunedError(minimum: number): LedgerError {
   return new LedgerError(
     'pruned',
-    `entry ${index} was pruned: the bytes of entries 0 to ${minimum - 1} are gone`,
-    'its hash and its proofs are still there; the bytes may be in an evidence archive or a backup made before',
+    `entries 0 to ${minimum - 1} were pruned: their bytes are gone`,
+    'their hashes and proofs are still there; the bytes may be in an evidence archive or a backup made before',
   );
 }
 

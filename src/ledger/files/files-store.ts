@@ -189,7 +189,7 @@ class FilesStore implements LogStore {
     if (width < 1 || width > TILE_WIDTH || first + width > this.#size) {
       throw notFound(`entries ${first} to ${first + width - 1}`);
     }
-    if (first < this.#minimum) throw prunedError(first, this.#minimum);
+    if (first < this.#minimum) throw prunedError(this.#minimum);
     const position = first % SEGMENT_ENTRIES;
     return this.#reader(Math.floor(first / SEGMENT_ENTRIES)).bundles(position, position + width);
   }

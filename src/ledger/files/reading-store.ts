@@ -173,7 +173,7 @@ class ReadingStore implements LogStore {
   }
 
   #checkKept(index: number): void {
-    if (index < this.#minimum) throw prunedError(index, this.#minimum);
+    if (index < this.#minimum) throw prunedError(this.#minimum);
   }
 
   /** One field of each of `count` rows, end to end. */

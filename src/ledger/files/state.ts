@@ -105,7 +105,7 @@ export function openState(directory: string, options: { readonly readOnly?: bool
     keepPruning(pruning) {
       durably('pruning', () => {
         const before = minimum();
-        if (pruning.minimum < before) throw prunedError(pruning.minimum, before);
+        if (pruning.minimum < before) throw prunedError(before);
         database.exec("DELETE FROM pruning WHERE state = 'planned'");
         database
           .prepare(

@@ -170,7 +170,7 @@ class PostgresStore implements LogStore {
     // Asked for after the batches: what was there then was there before it was pruned.
     const gone = pieces.some(({ bytes }) => bytes.length === 0);
     const minimum = gone ? await this.minimum() : this.#minimum;
-    if (from < minimum) throw prunedError(from, minimum);
+    if (from < minimum) throw prunedError(minimum);
     if (gone)
       throw new LedgerError('damaged', `database lost the bytes of ${what}`, 'restore it from a backup');
     return new Uint8Array(Buffer.concat(pieces.map(({ from, to, bytes }) => framedEntries(bytes, from, to))));
@@ -266,7 +266,7 @@ class PostgresStore implements LogStore {
     const { state, minimum, policy, at } = pruning;
     const announcement = Buffer.from(pruning.announcement);
     const before = await this.minimum();
-    if (minimum < before) throw prunedError(minimum, before);
+    if (minimum < before) throw prunedError(before);
     const [row] = await this.#patiently(
       () => this.#sql<{ minimum: number }[]>`
         WITH fence AS (

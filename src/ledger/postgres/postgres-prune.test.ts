@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describePruning, fill, openOn, pruneAt } from '../prune.case.ts';
+import { type LogStore, PRUNE_STEP } from '../store.ts';
+import type { Sql } from './connection.ts';
+import { createPostgresStore, openPostgresStore } from './postgres-store.ts';
+import { startTestServer, type TestServer, withSql } from './server.case.ts';
+
+let server: TestServer | undefined;
+const url = () => server?.url ?? '';
+/** Name of a log that was filled once; tests work on copies of its rows. */
+const FILLED = `log.example/${randomUUID()}`;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  await withSql(url(), async (sql) => {
+    await createPostgresStore(sql, FILLED);
+    await fill(await openPostgresStore(sql, FILLED));
+  });
+}, 120_000);
+
+afterAll(() => server?.stop());
+
+async function withCopy(run: (sql: Sql, origin: string) => Promise<void>): Promise<void> {
+  await withSql(url(), async (sql) => {
+    const origin = `log.example/${randomUUID()}`;
+    await createPostgresStore(sql, origin);
+    const ids = await sql<{ origin: string; id: number }[]>`
+      SELECT origin, id FROM comity.log WHERE origin IN (${FILLED}, ${origin})`;
+    const [from, to] = [FILLED, origin].map((name) => ids.find((row) => row.origin === name)?.id ?? 0);
+    if (from === undefined || to === undefined) throw new Error('two logs expected');
+    await sql`UPDATE comity.log SET next = old.next, published = old.published, published_size = old.published_size
+      FROM comity.log AS old WHERE log.id = ${to} AND old.id = ${from}`;
+    await sql`UPDATE comity.tree SET size = old.size, frontier = old.frontier
+      FROM comity.tree AS old WHERE tree.log = ${to} AND old.log = ${from}`;
+    await sql`INSERT INTO comity.batch SELECT ${to}, first, count, body, leaves, keys FROM comity.batch WHERE log = ${from}`;
+    await sql`INSERT INTO comity.entry_key SELECT ${to}, key, index FROM comity.entry_key WHERE log = ${from}`;
+    await sql`INSERT INTO comity.tile SELECT ${to}, level, index, hashes FROM comity.tile WHERE log = ${from}`;
+    await sql`INSERT INTO comity.head SELECT ${to}, number, size, root, note, at FROM comity.head WHERE log = ${from}`;
+    await run(sql, origin);
+  });
+}
+
+describePruning('PostgreSQL', (run) =>
+  withCopy(async (sql, origin) => {
+    let store: LogStore = await openPostgresStore(sql, origin);
+    await run(store, async () => {
+      await store.close();
+      store = await openPostgresStore(sql, origin);
+      return store;
+    });
+  }),
+);
+
+describe('PostgreSQL: a pruned log', { timeout: 60_000 }, () => {
+  test('is seen as such by replicas that had it open, and keeps no byte below', () =>
+    withCopy(async (sql, origin) => {
+      const replica = await openPostgresStore(sql, origin);
+      await replica.grow();
+      await replica.readBundle(0, 256);
+      await pruneAt(await openOn(await openPostgresStore(sql, origin)));
+      await expect(replica.readBundle(0, 256)).rejects.toMatchObject({ code: 'pruned' });
+      const [left] = await sql<{ bytes: number }[]>`
+        SELECT coalesce(sum(octet_length(body)), 0)::bigint AS bytes FROM comity.batch JOIN comity.log ON id = log
+        WHERE origin = ${origin} AND first + count <= ${PRUNE_STEP}`;
+      expect(left).toEqual({ bytes: 0 });
+    }));
+
+  test('whose bytes are gone without a pruning is damaged, not pruned', () =>
+    withCopy(async (sql, origin) => {
+      const store = await openPostgresStore(sql, origin);
+      await store.grow();
+      await sql`UPDATE comity.batch SET body = '' FROM comity.log WHERE id = log AND origin = ${origin} AND first = 0`;
+      await expect(store.readBundle(0, 256)).rejects.toMatchObject({ code: 'damaged' });
+    }));
+
+  test('of a version that could not prune can be opened and pruned', () =>
+    withCopy(async (sql, origin) => {
+      await sql`DROP TABLE comity.pruning`;
+      const store = await openPostgresStore(sql, origin);
+      expect(await store.minimum()).toBe(0);
+      expect(await pruneAt(await openOn(store))).toMatchObject({ minimum: PRUNE_STEP });
+    }));
+});
