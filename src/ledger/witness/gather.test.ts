@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,7 @@ import { type Log, openLog } from '../log.ts';
 import { logSigner, nodeSignatures } from '../node-signatures.ts';
 import { quorumPolicy } from '../quorum.ts';
 import type { Running } from '../server/http.ts';
+import { splitView, verifySplitView } from '../split-view.ts';
 import { submissionUrl } from './client.ts';
 import { gatherCosignatures, type WitnessProblem } from './gather.ts';
 import { createWitnessDirectory, openWitnessDirectory, trustLogs } from './keys.ts';
@@ -66,6 +68,28 @@ async function startImpostor(answer: (server: Server) => Server): Promise<string
     },
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Something between the log and a real witness, which does with requests and answers what it likes. */
+function startBetween(
+  url: string,
+  change: (
+    answer: Response,
+    text: string,
+    times: number,
+  ) => Promise<{ status: number; text: string; type?: string }>,
+): Promise<string> {
+  let times = 0;
+  return startImpostor((server) =>
+    server.on('request', async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const answer = await fetch(`${url}${request.url}`, { method: 'POST', body: Buffer.concat(chunks) });
+      const { status, text, type } = await change(answer, await answer.text(), times++);
+      response.writeHead(status, { 'content-type': type ?? answer.headers.get('content-type') ?? '' });
+      response.end(text);
+    }),
+  );
 }
 
 const slow = () => startImpostor((server) => server.on('request', () => undefined));
@@ -205,6 +229,96 @@ describe('a log with witnesses in four countries, three of which must agree', ()
     await log.publish();
     expect(performance.now() - started).toBeLessThan(2000);
     await log.close();
+  });
+
+  test('waits for one that is slow and honest, if it is needed', async () => {
+    const late = await startBetween((await startWitness('de')).url, async ({ status }, text) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return { status, text };
+    });
+    const urls = [late, (await startWitness('br')).url, (await startWitness('jp')).url, await absent()];
+    await withWitnessed(urls, async (log) => {
+      await log.append(Buffer.from('a'));
+      expect(witnessesOf((await log.publish()).note, policyOf(urls))).toEqual(['de', 'br', 'jp']);
+      expect(problems).toEqual([expect.objectContaining({ kind: 'absent', witness: 'ch' })]);
+    });
+  });
+
+  test.each<readonly [string, Parameters<typeof startBetween>[1], string]>([
+    [
+      'signs an older head again',
+      (() => {
+        let first: string | undefined;
+        return async (_answer, text) => {
+          first ??= text;
+          return { status: 200, text: first, type: 'text/plain' };
+        };
+      })(),
+      'does not verify',
+    ],
+    [
+      'remembers another size each time it is asked',
+      async (_answer, _text, times) => ({ status: 409, text: `${times % 2}\n`, type: 'text/x.tlog.size' }),
+      'changed its mind 3 times',
+    ],
+    [
+      'puts text that is no signature around its own',
+      async (_answer, text) => ({ status: 200, text: `${text}hello\n`, type: 'text/plain' }),
+      'not a signature line',
+    ],
+    ['says yes and signs nothing', async () => ({ status: 200, text: '', type: 'text/plain' }), ''],
+  ])('does not count one that lies: it %s', async (_what, change, why) => {
+    const lying = await startBetween((await startWitness('de')).url, change);
+    const urls = [
+      lying,
+      ...(await Promise.all(['br', 'jp', 'ch'].map(async (country) => (await startWitness(country)).url))),
+    ];
+    await withWitnessed(urls, async (log) => {
+      for (const entry of ['a', 'b']) {
+        await log.append(Buffer.from(entry));
+        await log.publish();
+      }
+      const newest = log.published()?.note ?? '';
+      expect(witnessesOf(newest, policyOf(urls))).toEqual(['br', 'jp', 'ch']);
+      expect(problems.at(-1)).toMatchObject({
+        kind: 'refused',
+        witness: 'de',
+        why: expect.stringContaining(why),
+      });
+    });
+  });
+
+  test('cannot have a fork witnessed by one that was rolled back alone; its cosignature betrays the fork', async () => {
+    const urls: string[] = [];
+    for (const country of COUNTRIES) urls.push((await startWitness(country)).url);
+    cpSync(join(folder, 'log'), join(folder, 'fork'), { recursive: true });
+    cpSync(join(folder, 'de'), join(folder, 'backup'), { recursive: true });
+    let honest = '';
+    await withWitnessed(urls, async (log) => {
+      await log.append(Buffer.from('a'));
+      honest = (await log.publish()).note;
+    });
+    cpSync(join(folder, 'backup'), join(folder, 'de'), { recursive: true });
+    const [, ...others] = urls;
+    const forkUrls = [(await startWitness('de')).url, ...others];
+    rmSync(join(folder, 'log'), { recursive: true });
+    cpSync(join(folder, 'fork'), join(folder, 'log'), { recursive: true });
+    await withWitnessed(forkUrls, async (log) => {
+      await log.append(Buffer.from('b'));
+      await expect(log.publish()).rejects.toMatchObject({ code: 'quorum-not-met' });
+      // The three that remember say so, and what they remember is not smaller: another history of one size.
+      expect(problems.map(({ kind, witness }) => `${witness} ${kind}`).sort()).toEqual([
+        'br refused',
+        'ch refused',
+        'jp refused',
+      ]);
+    });
+    const origin = createHash('sha256').update(ORIGIN).digest('hex');
+    const kept = await fetch(`${forkUrls[0]}/${origin}/checkpoint`);
+    const forked = await kept.text();
+    const proof = splitView(honest, forked);
+    const { sizes } = verifySplitView(proof, [parseVerifierKey(vkey)], nodeSignatures);
+    expect(sizes).toEqual([1, 1]);
   });
 
   test('keeps the head before while two are absent, goes on appending, and publishes when one is back', async () => {
