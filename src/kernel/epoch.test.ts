@@ -199,6 +199,22 @@ describe('an epoch of one rule', () => {
     expect(policyOn('[{from: 2025-01-01}]', '2024-03-01', { markets: ['BB'] }).validUntil).toBeUndefined();
   });
 
+  test('ends with a rule of elsewhere that concludes what a rule here tests', () => {
+    const { validUntil } = specialise({
+      law: smallLaw({
+        'aa/act':
+          'rules: [{id: r, cite: § 1, effective: [{from: 2020-01-01}], when: {bb.act.d: true}, prohibit: it}]',
+        'bb/act':
+          'rules: [{id: d, cite: § 1, effective: [{from: 2025-01-01}], when: {t.c: true}, define: bb.act.d}]',
+      }),
+      digest: 'd',
+      manifest: { name: 'f', markets: ['AA'], statements: () => [], controls: new Map() },
+      moment: { asOf: day('2024-03-01'), knownAt: day('2024-03-01') },
+      probe,
+    });
+    expect(validUntil).toBe('2025-01-01');
+  });
+
   test('ends where evidence expires, and where it begins to count', () => {
     const rule = '[{from: 2020-01-01}]';
     const until = (evidence: Parameters<typeof declared>[0]): Day | undefined =>

@@ -258,6 +258,20 @@ describe('compile', () => {
     await expect(compile(manifestFile, { asOf, law: lawFolder })).rejects.toThrow(message);
   });
 
+  test('says where a market is named that nobody knows', async () => {
+    writeManifest('ZZ: {}');
+    await expect(compile(manifestFile, { law: lawFolder })).rejects.toThrow(
+      /comity\.yaml:3:11: unknown market `ZZ`/,
+    );
+  });
+
+  test('says where what the manifest states contradicts the constraints of the law', async () => {
+    writeFileSync(manifestFile, 'comity: 1\nname: A\nmarkets: {AA: {}}\nfacts:\n  t.a: true\n  t.b: false\n');
+    await expect(compile(manifestFile, { law: lawFolder })).rejects.toThrow(
+      /comity\.yaml:6:\d+: `t\.b` contradicts `t\.a`: a is a kind of b/,
+    );
+  });
+
   test('says which file it cannot read', async () => {
     await expect(compile(join(folder, 'none.yaml'), { law: lawFolder })).rejects.toThrow(
       /none\.yaml.*ENOENT/,
