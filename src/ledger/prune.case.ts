@@ -18,8 +18,8 @@ export const DAY = 24 * 3600 * 1000;
 export const START = Date.UTC(2026, 0, 1);
 /** Half a year and a day after the log was filled. */
 export const LATER = START + 183 * DAY;
-const ORIGIN = 'log.example/pruned';
-const KEY = generateLogKey(ORIGIN);
+export const ORIGIN = 'log.example/pruned';
+export const KEY = generateLogKey(ORIGIN);
 export const VKEY = formatVerifierKey(verifierKeyOf(KEY));
 export const POLICY = 'Entries are kept for half a year after they were written.';
 

@@ -23,7 +23,7 @@ export async function openPostgresHolds(sql: Sql, name: string): Promise<Holds> 
           ) AS subject,
           part.hold AS own,
           subject_key.id IS NOT NULL AND subject_key.wrapped IS NULL AS destroyed
-        FROM unnest(${sealed.map(({ k }) => k)}::text[], ${sealed.map(({ h }) => h)}::text[]) AS sealed (k, h)
+        FROM jsonb_to_recordset(${JSON.stringify(sealed)}::text::jsonb) AS sealed (k text, h text)
         LEFT JOIN comity.subject_key ON subject_key.vault = ${vault.id} AND subject_key.id = sealed.k
         LEFT JOIN comity.sealed_part AS part ON part.vault = ${vault.id} AND part.k = sealed.k
           AND part.h = sealed.h AND part.record = ${record.id}::uuid`;

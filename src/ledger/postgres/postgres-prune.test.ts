@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeHolds } from '../holds.case.ts';
 import { describePruning, fill, openOn, pruneAt } from '../prune.case.ts';
 import { type LogStore, PRUNE_STEP } from '../store.ts';
+import { localWrapper } from '../wrapping.ts';
 import type { Sql } from './connection.ts';
+import { openPostgresHolds } from './holds.ts';
 import { createPostgresStore, openPostgresStore } from './postgres-store.ts';
+import { openPostgresVault } from './postgres-vault.ts';
 import { startTestServer, type TestServer, withSql } from './server.case.ts';
 
 let server: TestServer | undefined;
@@ -49,6 +53,15 @@ describePruning('PostgreSQL', (run) =>
       store = await openPostgresStore(sql, origin);
       return store;
     });
+  }),
+);
+
+describeHolds('PostgreSQL', (run) =>
+  withSql(url(), async (sql) => {
+    const name = randomUUID();
+    const vault = await openPostgresVault(sql, { name, wrapper: localWrapper(Buffer.alloc(32, 1)) });
+    await run(vault, () => openPostgresHolds(sql, name));
+    await expect(openPostgresHolds(sql, 'another')).rejects.toMatchObject({ code: 'not-found' });
   }),
 );
 
