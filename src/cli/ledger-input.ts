@@ -11,7 +11,7 @@ export async function mendable<T>(run: () => T | Promise<T>): Promise<T> {
     return await run();
   } catch (error) {
     if (error instanceof LedgerError || error instanceof TlogError) {
-      throw mistake(error.message, error.help, 'unreadable');
+      throw Object.assign(mistake(error.message, error.help, 'unreadable'), { cause: error });
     }
     throw error;
   }

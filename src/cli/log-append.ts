@@ -2,13 +2,14 @@ import { InputError } from '../facts/problem.ts';
 import type { Appended } from '../ledger/appender.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import type { Log } from '../ledger/log.ts';
-import { type SubmittedEntry, submittedEntry } from '../ledger/submitted.ts';
+import { readyEntries, type Submitted, submittedValue } from '../ledger/submitted.ts';
 import { type RecordValidator, recordValidator } from '../ledger/validate.ts';
 import type { WitnessProblem } from '../ledger/witness/gather.ts';
 import { encodeBase64 } from '../tlog/base64.ts';
 import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
-import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
+import { directoryOf, witnessProblemText } from './log-places.ts';
+import { type Sealing, withSealing } from './log-vault.ts';
 
 /** Parts of the input that may be on their way to the disk at a time. */
 const MOST_UNDER_WAY = 16;
@@ -23,7 +24,7 @@ export async function runLogAppend(
   const directory = directoryOf(rest, 'append');
   const json = choice(args, 'format', ['table', 'json'], 'table') === 'json';
   const onWitness = (problem: WitnessProblem): void => io.err(`${witnessProblemText(problem)}\n`);
-  return withLog(directory, args, { onWitness }, async (log) => {
+  return withSealing(directory, args, io, { onWitness }, async (log, sealing) => {
     const counts = { entries: 0, duplicates: 0 };
     const print = (appended: readonly Appended[]): void => {
       counts.entries += appended.length;
@@ -31,7 +32,7 @@ export async function runLogAppend(
       io.out(appended.map((one) => (json ? asJson(one) : `${one.index}\n`)).join(''));
       io.progress(`${counts.entries} entries`);
     };
-    await appendLines(log, input, print);
+    await appendLines(log, sealing, input, print);
     const head = await log.publish();
     io.progress('');
     const known = counts.duplicates === 0 ? '' : `, ${counts.duplicates} of them there already`;
@@ -43,17 +44,28 @@ export async function runLogAppend(
 /** Appends what can be read; a line that cannot be ends it, after everything before it is durable and printed. */
 async function appendLines(
   log: Log,
+  sealing: Sealing,
   input: AsyncIterable<Uint8Array>,
   print: (appended: readonly Appended[]) => void,
 ): Promise<void> {
   const { check } = recordValidator();
   const underWay = new Set<Promise<unknown>>();
   let printed: Promise<unknown> = Promise.resolve();
-  const begin = (entries: readonly SubmittedEntry[]): void => {
+  /** Sealing takes its time, and must not let later lines pass. */
+  let accepted: Promise<unknown> = Promise.resolve();
+  const begin = (lines: readonly Submitted[]): void => {
     const before = printed;
-    const appending = log.appendAll(entries);
-    const turn = Promise.all([before, appending]).then(([, appended]) => print(appended));
+    const accepting = accepted.then(async () => {
+      const entries = await readyEntries(lines, sealing.ledger);
+      const appending = log.appendAll(entries);
+      appending.catch(() => undefined);
+      // In an object, because nobody waits here until they are durable.
+      return { appending };
+    });
+    accepted = accepting;
+    const turn = before.then(async () => print(await (await accepting).appending));
     // A failure is seen when the line of prints is waited for; everybody after it fails with it.
+    accepting.catch(() => undefined);
     turn.catch(() => undefined).finally(() => underWay.delete(turn));
     underWay.add(turn);
     printed = turn;
@@ -75,11 +87,11 @@ async function appendLines(
 async function* readEntries(
   input: AsyncIterable<Uint8Array>,
   check: RecordValidator['check'],
-): AsyncGenerator<readonly SubmittedEntry[]> {
+): AsyncGenerator<readonly Submitted[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let line = 0;
   let pending = '';
-  const entriesOf = function* (lines: readonly string[]): Generator<SubmittedEntry> {
+  const entriesOf = function* (lines: readonly string[]): Generator<Submitted> {
     for (const text of lines) {
       line += 1;
       if (text.trim() !== '') yield entryOf(text, line, check);
@@ -102,8 +114,8 @@ async function* readEntries(
 }
 
 /** What was read, and only then the error that ended it: lines before a wrong one are kept. */
-function* all(entries: Generator<SubmittedEntry>): Generator<readonly SubmittedEntry[]> {
-  const read: SubmittedEntry[] = [];
+function* all(entries: Generator<Submitted>): Generator<readonly Submitted[]> {
+  const read: Submitted[] = [];
   let problem: unknown;
   try {
     for (const entry of entries) read.push(entry);
@@ -126,14 +138,15 @@ function decoded(
   }
 }
 
-function entryOf(text: string, line: number, check: RecordValidator['check']): SubmittedEntry {
+function entryOf(text: string, line: number, check: RecordValidator['check']): Submitted {
+  let value: unknown;
   try {
-    JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw problemAt(line, 'line is not JSON', 'send one JSON value on each line');
   }
   try {
-    return submittedEntry(Buffer.from(text.trim(), 'utf8'), check);
+    return submittedValue(Buffer.from(text.trim(), 'utf8'), value, check);
   } catch (error) {
     if (error instanceof LedgerError) throw problemAt(line, error.message, error.help);
     throw error;

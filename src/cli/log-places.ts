@@ -87,6 +87,20 @@ export async function withView<T>(
   });
 }
 
+/** Finds what belongs to a log without opening its entries. */
+export async function withPlace<T>(
+  directory: string,
+  args: Arguments,
+  run: (place: LogPlace) => Promise<T>,
+): Promise<T> {
+  return mendable(async () => {
+    const { origin } = describeLogDirectory(directory);
+    const url = args.text('database');
+    if (url === undefined) return run({ directory, origin, sql: undefined });
+    return withDatabase(url, (sql) => run({ directory, origin, sql }));
+  });
+}
+
 async function withStore<T>(
   directory: string,
   origin: string,
@@ -108,14 +122,7 @@ async function withStore<T>(
 
 /** Connects to PostgreSQL for as long as `run` takes. `env`: the address is in `DATABASE_URL`. */
 export async function withDatabase<T>(address: string, run: (sql: Sql) => Promise<T>): Promise<T> {
-  const url = address === 'env' ? process.env.DATABASE_URL : address;
-  if (url === undefined || !/^postgres(ql)?:\/\//.test(url)) {
-    throw mistake(
-      'no address of a PostgreSQL database',
-      'write `--database postgres://…`, or `--database env` with `DATABASE_URL` set, which keeps the password off the screen',
-    );
-  }
-  const sql = await connect(url);
+  const sql = await connect(databaseAddress('database', address, 'DATABASE_URL'));
   try {
     await sql`SELECT 1`;
   } catch (error) {
@@ -132,6 +139,16 @@ export async function withDatabase<T>(address: string, run: (sql: Sql) => Promis
   } finally {
     await sql.end({ timeout: 5 });
   }
+}
+
+/** The address that an option names. `env`: it is in a variable of the environment. */
+export function databaseAddress(option: string, address: string, variable: string): string {
+  const url = address === 'env' ? process.env[variable] : address;
+  if (url !== undefined && /^postgres(ql)?:\/\//.test(url)) return url;
+  throw mistake(
+    'no address of a PostgreSQL database',
+    `write \`--${option} postgres://…\`, or \`--${option} env\` with \`${variable}\` set, which keeps the password off the screen`,
+  );
 }
 
 /** What a log's operator is told about a witness. */

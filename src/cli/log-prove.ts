@@ -7,6 +7,7 @@ import { formatProof } from '../tlog/proof.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
 import { countOf, fileBytes, required } from './ledger-input.ts';
+import { chosenDisclosures } from './log-disclose.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { chosenRanges } from './log-records.ts';
 import { runLogStatic } from './log-static.ts';
@@ -60,11 +61,13 @@ export async function runLogExport(rest: readonly string[], args: Arguments, io:
     if (ranges.length === 0) throw mistake('no entry meets the conditions', 'widen them', 'empty');
     if (existsSync(out))
       throw mistake(`\`${out}\` exists already`, 'choose another name, or remove the file');
+    const disclosures = await chosenDisclosures(place, log, ranges, args, io);
     let bytes: number;
     try {
       bytes = await exportEvidence(out, {
         store: log.store,
         ranges,
+        disclosures,
         olderHeads,
         onProgress: (done, total) => io.progress(`${done} of ${total} entries`),
       });
@@ -77,6 +80,7 @@ export async function runLogExport(rest: readonly string[], args: Arguments, io:
     }
     const entries = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
     io.err(`${out}: ${entries} of ${size} entries, ${bytes} bytes\n`);
+    if (disclosures.length > 0) io.err(`fields of ${disclosures.length} entries can be read in it\n`);
     return EXIT.clean;
   });
 }

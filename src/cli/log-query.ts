@@ -12,8 +12,8 @@ export async function runLogQuery(rest: readonly string[], args: Arguments, io: 
   const format = choice(args, 'format', ['table', 'json'], 'table');
   const limit = countOption(args, 'limit', 1) ?? 100;
   const after = countOption(args, 'after');
-  const query = { ...queryOf(args), ...(after === undefined ? {} : { after }) };
   return withView(directory, args, async (log, place) => {
+    const query = { ...(await queryOf(place, log, args, io)), ...(after === undefined ? {} : { after }) };
     const rows = await findRecords(place, log, query, limit, io);
     if (format === 'json') {
       const minimum = await log.store.minimum();

@@ -10,6 +10,8 @@ import type { Arguments, Io, Option } from './command.ts';
 import { mistake } from './command.ts';
 import { countOf, countOption } from './ledger-input.ts';
 import type { LogPlace } from './log-places.ts';
+import { personOf, SUBJECT_OPTIONS } from './log-subject.ts';
+import { withVaultOf } from './log-vault.ts';
 
 /** What records can be found by. */
 export const RECORD_OPTIONS: Readonly<Record<string, Option>> = {
@@ -23,6 +25,7 @@ export const RECORD_OPTIONS: Readonly<Record<string, Option>> = {
   outcome: { type: 'string', value: 'WORD', help: 'records with this verdict or outcome' },
   producer: { type: 'string', value: 'ID', help: 'records of this producer' },
   trace: { type: 'string', value: 'ID', help: 'records of this trace' },
+  ...SUBJECT_OPTIONS,
   text: { type: 'string', value: 'WORDS', help: 'records with these words; "a phrase", begin*' },
 };
 
@@ -38,8 +41,23 @@ const WORDS = [
   'text',
 ] as const;
 
-/** The conditions of the command line; undefined if there are none. */
-export function queryOf(args: Arguments): RecordQuery | undefined {
+/** The conditions of the command line; undefined if there are none. Whom records are about only the vault can tell. */
+export async function queryOf(
+  place: LogPlace,
+  log: LogView,
+  args: Arguments,
+  io: Io,
+): Promise<RecordQuery | undefined> {
+  const conditions = conditionsOf(args);
+  const person = personOf(args);
+  if (person === undefined) return conditions;
+  const keys = await withVaultOf(place, log, args, io, (vault) =>
+    vault.keysOf(person.tenant, person.subject),
+  );
+  return { ...conditions, keys };
+}
+
+function conditionsOf(args: Arguments): RecordQuery | undefined {
   const words = WORDS.flatMap((name) => {
     const value = args.text(name);
     return value === undefined ? [] : [[name, value] as const];
@@ -120,7 +138,7 @@ export async function chosenRanges(
   io: Io,
 ): Promise<readonly Range[]> {
   const size = log.published()?.size ?? 0;
-  const query = queryOf(args);
+  const query = await queryOf(place, log, args, io);
   const ways = [args.texts('records').length > 0, args.flag('all'), query !== undefined].filter(Boolean);
   if (ways.length !== 1) {
     throw mistake(

@@ -4,8 +4,12 @@ import { addWriter, authenticator, readWriters, removeWriter } from '../ledger/s
 import type { WitnessProblem } from '../ledger/witness/gather.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
 import { mendable, required } from './ledger-input.ts';
-import { directoryOf, withLog, witnessProblemText } from './log-places.ts';
+import { directoryOf, witnessProblemText } from './log-places.ts';
+import { withSealing } from './log-vault.ts';
 import { listenOption, started, untilStopped } from './serving.ts';
+
+/** How long a request to be erased waits that another process put into the vault, or whose time has come. */
+const RESUME_EVERY_MS = 30_000;
 
 /** `comity log serve`: reads for everybody, appends for writers, until it is stopped. */
 export async function runLogServe(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -29,19 +33,25 @@ export async function runLogServe(rest: readonly string[], args: Arguments, io: 
   };
   const tell = (problem: unknown): void =>
     io.err(`error: ${problem instanceof Error ? problem.message : String(problem)}\n`);
-  return withLog(directory, args, { onWitness, onProblem: tell }, async (log) => {
+  return withSealing(directory, args, io, { onWitness, onProblem: tell }, async (log, sealing) => {
     const server = await started(() =>
       serveLog({
         ...listen,
         log,
         reads,
         writers: anybody ? 'anybody' : authenticator(writers),
+        sealing: sealing.ledger,
         onError: tell,
       }),
     );
     if (!anybody && writers.length === 0)
       io.err('nobody may append yet: `comity log writer` makes a token\n');
-    return untilStopped(server, io, `log \`${log.origin}\``);
+    const erasing = setInterval(() => void sealing.resume().catch(tell), RESUME_EVERY_MS);
+    try {
+      return await untilStopped(server, io, `log \`${log.origin}\``);
+    } finally {
+      clearInterval(erasing);
+    }
   });
 }
 

@@ -4,8 +4,11 @@ import { createLogDirectory } from '../ledger/directory.ts';
 import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io, verbOf } from './command.ts';
 import { mendable } from './ledger-input.ts';
 import { runLogAppend } from './log-append.ts';
+import { runLogErase } from './log-erase.ts';
 import { runLogFsck } from './log-fsck.ts';
+import { runLogHold } from './log-hold.ts';
 import { runLogMove } from './log-move.ts';
+import { runLogOpen } from './log-open.ts';
 import { directoryOf } from './log-places.ts';
 import { runLogExport, runLogProve } from './log-prove.ts';
 import { runLogPrune } from './log-prune.ts';
@@ -18,9 +21,12 @@ const VERBS: Readonly<
 > = {
   init: runLogInit,
   append: (rest, args, io) => runLogAppend(rest, args, io),
+  open: runLogOpen,
   query: runLogQuery,
   prove: runLogProve,
   export: runLogExport,
+  erase: runLogErase,
+  hold: runLogHold,
   fsck: runLogFsck,
   move: runLogMove,
   prune: runLogPrune,
@@ -31,16 +37,24 @@ const VERBS: Readonly<
 export const command: Command = {
   name: 'log',
   summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
-  usage: 'log init|append|query|prove|export|fsck|move|prune|serve|writer <directory> [options]',
+  usage:
+    'log init|append|open|query|prove|export|erase|hold|fsck|move|prune|serve|writer <directory> [options]',
   details: [
     '  init    make a log: its key (keep it), its description, and a policy for those who verify',
     '  append  one JSON value on each line of standard input; prints the index of each once it is durable',
     '          (`comity.audit/1` records are checked; other JSON is kept as it is, in the clear and for good:',
     '          no personal data in it)',
+    '          {"record": {…}, "seal": [{"subjects": ["whom"], "fields": {"name": "value"}}]} seals what is about',
+    '          people into a vault beside the log, made at first use; the log holds only digests of it',
+    '  open    <directory> <index>: one record, and what was sealed in it as far as it can still be opened',
     '  query   find records; every row carries the index by which it can be proved',
     '  prove   <directory> <index>: the proof of one entry (C2SP tlog-proof)',
     '  export  evidence that anybody verifies offline with `comity verify`',
+    '          (--disclose age,city shows these sealed fields in it, and nothing of the others)',
     '          (with --static the log itself, as tiles for any web server; run again it adds what is new)',
+    '  erase   --tenant, --subject: destroy what opens everything sealed about a person; every proof stays.',
+    '          What retention or a hold still protects is deferred; --resume goes on, --list shows what waits',
+    '  hold    --tenant, --subject: erase nothing of a person, or of a whole tenant, until --release; --list',
     '  fsck    recompute everything from the entries; names every fault',
     '  move    <directory> <new directory>, or --database: the same tree and proofs in another place',
     '  prune   remove the bytes of the oldest entries, once all have outlived their retention and none is held;',
@@ -91,9 +105,20 @@ export const command: Command = {
     },
     vault: {
       type: 'string',
-      value: 'VAULT',
-      help: 'prune: directory or name of the vault whose holds count, or `none` (default: one in the directory of the log)',
+      value: 'DIR|URL',
+      help: 'where what is sealed is kept (default: where it was before; else <directory>.vault, or --database); `env` reads VAULT_DATABASE_URL; prune: `none` if there is none',
     },
+    disclose: {
+      type: 'string',
+      multiple: true,
+      value: 'FIELDS',
+      help: 'export: show these sealed fields of the entries in the clear',
+    },
+    reason: { type: 'string', value: 'CODE', help: 'erase: why, as a code that stands in the log' },
+    role: { type: 'string', value: 'ROLE', help: 'erase: who asks, for example data-subject, dpo' },
+    resume: { type: 'boolean', help: 'erase: go on with requests whose time has come; run it daily' },
+    list: { type: 'boolean', help: 'erase: requests that wait; hold: what is held' },
+    release: { type: 'string', value: 'ID', help: 'hold: release this hold, or that of this record' },
     'dry-run': { type: 'boolean', help: 'prune: only say what could go, and what keeps the rest' },
     all: { type: 'boolean', help: 'export: every entry' },
     ...RECORD_OPTIONS,
@@ -127,6 +152,7 @@ export const command: Command = {
     'echo \'{"model":"m-3","answer":"no"}\' | comity log append ledger',
     'comity log query ledger --market KR --from 2026-11-01',
     'comity log export ledger --all --out evidence.zip',
+    'echo maria | comity log erase ledger --tenant acme --subject - --reason art17-1-b',
   ],
   run,
 };

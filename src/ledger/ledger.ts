@@ -7,6 +7,7 @@ import { LedgerError, quoted } from './errors.ts';
 import type { Log, LogView } from './log.ts';
 import type { Producer } from './producer.ts';
 import type { AuditRecord } from './record.ts';
+import { repeatableRandom } from './repeatable.ts';
 import {
   type OpenedRecord,
   openSealed,
@@ -51,9 +52,14 @@ export interface Ledger {
   readonly resumed: readonly ErasureProgress[];
   /**
    * Seals and validates records. Sealing is random: to retry an append safely, commit the same prepared records again.
+   * With `repeatable` the same submission gives the same bytes, for as long as the people's keys are the same: until
+   * the month ends or they are erased.
    * @throws {LedgerError} `record-invalid` · `entry-too-large`
    */
-  prepare(submissions: readonly Submission[]): Promise<readonly Prepared[]>;
+  prepare(
+    submissions: readonly Submission[],
+    options?: { readonly repeatable?: boolean },
+  ): Promise<readonly Prepared[]>;
   /**
    * Appends prepared records in order; resolves once all of them, and their sealed parts, are durable. Repeating it
    * appends nothing twice: a record's id is its idempotency key.
@@ -83,7 +89,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     vault,
     erasures,
     resumed: await erasures.resume(),
-    prepare: (submissions) => prepare(vault, validator, random, submissions),
+    prepare: (submissions, { repeatable = false } = {}) =>
+      prepare(vault, validator, repeatable ? undefined : random, submissions),
     commit: (prepared) => commit(log, vault, prepared),
     append: async (submissions) => commit(log, vault, await prepare(vault, validator, random, submissions)),
     async open(index) {
@@ -101,17 +108,17 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 async function prepare(
   vault: Vault,
   validator: RecordValidator,
-  random: RandomBytes,
+  random: RandomBytes | undefined,
   submissions: readonly Submission[],
 ): Promise<readonly Prepared[]> {
   for (const { record } of submissions) checkNotReserved(record);
   const keys = await keysOfAll(vault, submissions);
   return submissions.map(({ record, seal = [] }) => {
-    const tenant = record.resource['comity.tenant'];
+    const known = keys.get(record.resource['comity.tenant']) ?? new Map<string, SubjectKey>();
     const sealed =
       seal.length === 0
         ? { record, blobs: [] }
-        : sealRecord(record, seal, keys.get(tenant) ?? new Map(), random);
+        : sealRecord(record, seal, known, random ?? repeatableRandom(record, seal, known));
     const bytes = canonicalBytes(validator.check(sealed.record));
     return { bytes, key: uuidBytes(record.id), blobs: sealed.blobs };
   });

@@ -29,11 +29,20 @@ const SEAL_MARK = Buffer.from('"seal"');
  * @throws {LedgerError} `record-invalid` · `entry-too-large`
  */
 export function submitted(bytes: Uint8Array, check: RecordValidator['check'], producer?: string): Submitted {
-  const value = claimed(bytes);
-  if (value !== undefined && 'record' in value && 'seal' in value) {
+  return submittedValue(bytes, claimed(bytes), check, producer);
+}
+
+/** As {@link submitted}, for who has parsed the bytes already: `value` is what they say, `undefined` if nothing. */
+export function submittedValue(
+  bytes: Uint8Array,
+  value: unknown,
+  check: RecordValidator['check'],
+  producer?: string,
+): Submitted {
+  if (isObject(value) && 'record' in value && 'seal' in value) {
     return { kind: 'sealed', submission: submissionOf(value, check, producer) };
   }
-  if (value !== undefined && 'v' in value && value.v === RECORD_VERSION) {
+  if (isObject(value) && value.v === RECORD_VERSION) {
     return { kind: 'entry', entry: recordEntry(check(value), producer) };
   }
   if (bytes.length <= MAX_ENTRY_BYTES) return { kind: 'entry', entry: { bytes } };
@@ -84,19 +93,18 @@ function checkSender(record: AuditRecord, producer: string | undefined): void {
 }
 
 /** The object, if it says that it is a record, or has fields to seal. Most of what is neither is told apart unparsed. */
-function claimed(bytes: Uint8Array): object | undefined {
+function claimed(bytes: Uint8Array): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (!buffer.includes(RECORD_MARK) && !buffer.includes(SEAL_MARK)) return undefined;
   try {
-    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '');
-    return typeof value === 'object' && value !== null ? value : undefined;
+    return JSON.parse(decodeUtf8(bytes) ?? '');
   } catch {
     return undefined;
   }
 }
 
 function submissionOf(
-  value: { readonly record: unknown; readonly seal: unknown },
+  value: Readonly<Record<string, unknown>>,
   check: RecordValidator['check'],
   producer: string | undefined,
 ): Submission {
@@ -105,7 +113,29 @@ function submissionOf(
   checkSender(record, producer);
   if ('sd' in record || 'sealed' in record) throw malformed('`record` is sealed already');
   if (!Array.isArray(value.seal) || value.seal.length === 0) throw malformed('`seal` is not a list');
-  return { record, seal: value.seal.map(sealInput) };
+  const seal = value.seal.map(sealInput);
+  checkFits(record, seal);
+  return { record, seal };
+}
+
+/** What sealing adds to a record: a digest for each field, filled up to a multiple of four, and a part for each person. */
+const [MOST_DIGESTS, DIGEST_BYTES] = [256, 46];
+const [MOST_PARTS, PART_BYTES] = [64, 140];
+
+/** Whether it will fit is found out before anything is sealed, while it is known which line it came from. */
+function checkFits(record: AuditRecord, seal: readonly SealInput[]): void {
+  const fields = seal.reduce((sum, input) => sum + Object.keys(input.fields).length, 0);
+  const people = new Set(seal.flatMap(({ subjects }) => subjects)).size;
+  if (fields > MOST_DIGESTS)
+    throw malformed(`record has ${fields} fields to seal, but at most ${MOST_DIGESTS} fit`);
+  if (people > MOST_PARTS) throw malformed(`record is about ${people} people, but at most ${MOST_PARTS} fit`);
+  const bytes = Buffer.byteLength(JSON.stringify(record)) + (fields + 4) * DIGEST_BYTES + people * PART_BYTES;
+  if (bytes <= MAX_ENTRY_BYTES) return;
+  throw new LedgerError(
+    'entry-too-large',
+    `record would have about ${bytes} bytes, but at most ${MAX_ENTRY_BYTES} fit`,
+    'seal fewer fields, or put several into one',
+  );
 }
 
 function sealInput(value: unknown, i: number): SealInput {

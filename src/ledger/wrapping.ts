@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { LedgerError } from './errors.ts';
-import { readKeyFile, writeKeyFile } from './key-file.ts';
+import { createKeyFile, readKeyFile } from './key-file.ts';
 import type { KeyWrapper } from './vault.ts';
 
 export const NONCE_BYTES = 12;
@@ -48,7 +48,7 @@ export function localWrapper(wrappingKey: Uint8Array): KeyWrapper {
 
 /** Wraps with a key in a file, readable by its owner only; created if it does not exist. @throws {LedgerError} `key-invalid` */
 export function fileWrapper(path: string): KeyWrapper {
-  if (!existsSync(path)) writeKeyFile(path, randomBytes(32).toString('base64'));
+  if (!existsSync(path)) createKeyFile(path, randomBytes(32).toString('base64'));
   const key = Buffer.from(readKeyFile(path), 'base64');
   if (key.length === 32) return localWrapper(key);
   throw new LedgerError(

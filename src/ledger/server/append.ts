@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
 import { MAX_ENTRY_BYTES } from '../../tlog/bundle.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
+import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
-import { type SubmittedEntry, submittedEntry, submittedValue } from '../submitted.ts';
+import { readyEntries, type Submitted, submitted, submittedValue } from '../submitted.ts';
 import type { RecordValidator } from '../validate.ts';
 import { BodyError, type Reply, readBody, textReply } from './http.ts';
 
@@ -16,22 +17,25 @@ export interface Sender {
   readonly check: RecordValidator['check'];
   /** The producer that the token belongs to; undefined where anybody may write. */
   readonly producer: string | undefined;
+  /** Gives what seals fields. @throws {LedgerError} `record-invalid` where there is no vault */
+  readonly sealing: () => Promise<Pick<Ledger, 'prepare' | 'vault'>>;
 }
 
 /** `POST /add`: one entry, answered with its index in ASCII once it is durable. */
 export async function addReply(request: IncomingMessage, sender: Sender): Promise<Reply> {
   const body = await readBody(request, MAX_ENTRY_BYTES);
   if (body.length === 0) return textReply(400, 'entry is empty');
-  const { bytes, key } = submittedEntry(body, sender.check, sender.producer);
-  const { index } = await sender.log.append(bytes, key);
+  const [entry] = await readyEntries([submitted(body, sender.check, sender.producer)], sender.sealing);
+  if (entry === undefined) throw new Error('entry was lost on the way');
+  const { index } = await sender.log.append(entry.bytes, entry.key);
   return { status: 200, body: String(index), headers: { 'content-type': 'text/plain; charset=utf-8' } };
 }
 
 /** `POST /v1/append`: an entry on each line, all of them or none; answered with a line for each, in order. */
 export async function appendReply(request: IncomingMessage, sender: Sender): Promise<Reply> {
-  const entries = linesOf(await batchBody(request), sender);
-  if (entries.length === 0) return textReply(400, 'no entry: send one JSON value on each line');
-  const appended = await sender.log.appendAll(entries);
+  const lines = linesOf(await batchBody(request), sender);
+  if (lines.length === 0) return textReply(400, 'no entry: send one JSON value on each line');
+  const appended = await sender.log.appendAll(await readyEntries(lines, sender.sealing));
   let body = '';
   for (const { index, leaf, duplicate } of appended) {
     body += `{"index":${index},"leaf":"${Buffer.from(leaf).toString('base64')}","duplicate":${duplicate}}\n`;
@@ -59,8 +63,8 @@ export async function batchBody(request: IncomingMessage): Promise<Uint8Array> {
   });
 }
 
-function linesOf(body: Uint8Array, { check, producer }: Sender): readonly SubmittedEntry[] {
-  const entries: SubmittedEntry[] = [];
+function linesOf(body: Uint8Array, { check, producer }: Sender): readonly Submitted[] {
+  const entries: Submitted[] = [];
   let line = 0;
   for (let at = 0; at < body.length; ) {
     const newline = body.indexOf(0x0a, at);

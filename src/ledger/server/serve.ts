@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { LedgerError } from '../errors.ts';
+import type { Ledger } from '../ledger.ts';
 import type { Log } from '../log.ts';
 import { recordValidator } from '../validate.ts';
 import { addReply, appendReply, refusalReply, type Sender } from './append.ts';
@@ -14,6 +15,8 @@ export interface LogServerOptions extends ListenOptions {
   readonly writers: Authenticate | 'anybody';
   /** Who may read: everybody, or only writers. */
   readonly reads: 'public' | 'authenticated';
+  /** Seals fields that come with records. Without it such records are refused: they must not be kept in the clear. */
+  readonly sealing?: () => Promise<Pick<Ledger, 'prepare' | 'vault'>>;
 }
 
 type Append = (request: IncomingMessage, sender: Sender) => Promise<Reply>;
@@ -30,7 +33,7 @@ const APPENDS: Readonly<Record<string, Append>> = {
  * (`/v1/logs`, `/v1/traces`). Every append is answered only once it is durable.
  */
 export function serveLog(options: LogServerOptions): Promise<Running> {
-  const { log, writers, reads } = options;
+  const { log, writers, reads, sealing = noVault } = options;
   const { check } = recordValidator();
   const handle = async (request: IncomingMessage, path: string): Promise<Reply> => {
     const append = Object.hasOwn(APPENDS, path) ? APPENDS[path] : undefined;
@@ -39,7 +42,7 @@ export function serveLog(options: LogServerOptions): Promise<Running> {
     if (append !== undefined) {
       if (request.method !== 'POST') return textReply(405, 'use POST', { allow: 'POST' });
       if (!known) return unauthorized();
-      return append(request, { log, check, producer: writer?.id });
+      return append(request, { log, check, producer: writer?.id, sealing });
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return textReply(405, 'use GET', { allow: 'GET, HEAD' });
@@ -56,6 +59,14 @@ export function serveLog(options: LogServerOptions): Promise<Running> {
       return reply;
     }
   }, options);
+}
+
+async function noVault(): Promise<never> {
+  throw new LedgerError(
+    'record-invalid',
+    'this log has no vault to seal fields into',
+    'start it with one, or send records without `seal`',
+  );
 }
 
 function unauthorized(): Reply {
