@@ -1,4 +1,4 @@
-# Law as Rego: 12 rules in force on 2026-11-25, as known on 2026-11-25
+# Law as Rego: 14 rules in force on 2026-11-25, as known on 2026-11-25
 # ruleset test
 # Not legal advice. Written by `comity law export`; change the law, not this file.
 #
@@ -42,8 +42,10 @@ definitely contains "aa/act:big" if { "AA" in input.places; yes_rule_aa_act_big 
 definitely contains "aa/act:despite" if { "AA" in input.places; yes_rule_aa_act_despite }
 definitely contains "aa/act:duty" if { "AA" in input.places; yes_rule_aa_act_duty }
 definitely contains "aa/act:except" if { "AA" in input.places; yes_rule_aa_act_except }
+definitely contains "aa/act:has" if { "AA" in input.places; yes_rule_aa_act_has }
 definitely contains "aa/act:known" if { "AA" in input.places; yes_rule_aa_act_known }
 definitely contains "aa/act:none" if { "AA" in input.places; yes_rule_aa_act_none }
+definitely contains "aa/act:not-all" if { "AA" in input.places; yes_rule_aa_act_not_all }
 definitely contains "aa/act:scope" if { "AA" in input.places; yes_rule_aa_act_scope }
 definitely contains "aa/act:since" if { "AA" in input.places; yes_rule_aa_act_since }
 definitely contains "aa/act:unsettled" if { "AA" in input.places; yes_rule_aa_act_unsettled }
@@ -57,8 +59,10 @@ possibly contains "aa/act:big" if { "AA" in input.places; may_rule_aa_act_big }
 possibly contains "aa/act:despite" if { "AA" in input.places; may_rule_aa_act_despite }
 possibly contains "aa/act:duty" if { "AA" in input.places; may_rule_aa_act_duty }
 possibly contains "aa/act:except" if { "AA" in input.places; may_rule_aa_act_except }
+possibly contains "aa/act:has" if { "AA" in input.places; may_rule_aa_act_has }
 possibly contains "aa/act:known" if { "AA" in input.places; may_rule_aa_act_known }
 possibly contains "aa/act:none" if { "AA" in input.places; may_rule_aa_act_none }
+possibly contains "aa/act:not-all" if { "AA" in input.places; may_rule_aa_act_not_all }
 possibly contains "aa/act:scope" if { "AA" in input.places; may_rule_aa_act_scope }
 possibly contains "aa/act:since" if { "AA" in input.places; may_rule_aa_act_since }
 possibly contains "aa/act:unsettled" if { "AA" in input.places; may_rule_aa_act_unsettled }
@@ -126,6 +130,11 @@ part_4_of_may_rule_aa_act_duty contains 1 if { not yes_t_b_is_true }
 part_4_of_may_rule_aa_act_duty contains 2 if { may_concluded_aa_act_big }
 may_rule_aa_act_duty if { may_concluded_aa_act_in_scope; count(part_4_of_may_rule_aa_act_duty) >= 2 }
 
+# aa/act:has: § 14 (Act 1)
+# permit, in force from 2024-01-01 · aa/act.yaml:31
+yes_rule_aa_act_has if { yes_t_uses_has_one_two }
+may_rule_aa_act_has if { may_t_uses_has_one_two }
+
 # aa/act:known: § 8 (Act 1)
 # permit, in force from 2024-01-01 · aa/act.yaml:25
 yes_rule_aa_act_known if { yes_concluded_aa_act_in_scope; yes_t_kind_known; yes_t_uses_known; yes_market_since_known; yes_t_b_known }
@@ -135,6 +144,13 @@ may_rule_aa_act_known if { may_concluded_aa_act_in_scope; may_t_kind_known; may_
 # prohibit, in force from 2024-01-01 · aa/act.yaml:26
 yes_rule_aa_act_none if { yes_concluded_aa_act_in_scope; yes_t_uses_only }
 may_rule_aa_act_none if { may_concluded_aa_act_in_scope; may_t_uses_only }
+
+# aa/act:not-all: § 15 (Act 1)
+# permit, in force from 2024-01-01 · aa/act.yaml:32
+yes_rule_aa_act_not_all if { not may_t_a_is_true }
+yes_rule_aa_act_not_all if { not may_t_c_is_true }
+may_rule_aa_act_not_all if { not yes_t_a_is_true }
+may_rule_aa_act_not_all if { not yes_t_c_is_true }
 
 # aa/act:since: § 10 (Act 1)
 # prohibit, in force from 2024-01-01 · aa/act.yaml:27
@@ -227,6 +243,11 @@ yes_t_uses_only if { every word in input.facts["t.uses"].possible { word in set(
 
 may_t_uses_only if not input.facts["t.uses"]
 may_t_uses_only if { every word in input.facts["t.uses"].certain { word in set() } }
+
+may_t_c_is_true if not input.facts["t.c"]
+may_t_c_is_true if { some word in input.facts["t.c"].possible; word in {"true"} }
+
+yes_t_c_is_true if { every word in input.facts["t.c"].possible { word in {"true"} } }
 
 yes_market_since_gt_2025_01_01_lte_2026_01_01 if { input.facts["market.since"].low >= 2; input.facts["market.since"].high <= 3 }
 

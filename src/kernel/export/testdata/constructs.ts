@@ -18,6 +18,8 @@ rules:
   - {id: late, cite: § 11, effective: [{from: 2030-01-01}], when: {t.a: true}, prohibit: later}
   - {id: bill, cite: § 12, effective: [{from: 2024-01-01, state: bill}], when: {t.a: true}, prohibit: perhaps}
   - {id: always, cite: § 13, scope: none, effective: [{from: 2024-01-01}], require: {control: LOG-02, retention: P1Y}, owed_by: [maker]}
+  - {id: has, cite: § 14, scope: none, effective: [{from: 2024-01-01}], when: {t.uses: {has_any: [one, two]}}, permit: words}
+  - {id: not-all, cite: § 15, scope: none, effective: [{from: 2024-01-01}], when: {not: {all: [{t.a: true}, {t.c: true}]}}, permit: both}
 `;
 
 const UNION = `
