@@ -101,6 +101,7 @@ describe('an epoch', () => {
         for (const one of MOMENTS.filter((each) => lives || each !== moment.knownAt)) {
           const other = on(one);
           if (policy.isValidOn(one)) expect(decided(other, asked)).toEqual(expected);
+          else expect(other.decide({}).id).not.toBe(policy.decide({}).id);
           // Epochs do not overlap: one day belongs to the same one as another, or the other does not to its.
           expect(other.isValidOn(moment.asOf)).toBe(policy.isValidOn(one));
         }

@@ -54,8 +54,6 @@ const NOTHING = -1;
 interface Settled {
   /** Kinds of reasons that they always make. */
   readonly kinds: number;
-  /** Per scope: kinds of reasons of duties, while the scope is not waited for. */
-  readonly duties: readonly number[];
   /** Per scope: something waits for it. */
   readonly waiting: Uint8Array;
   /** One of them is unknown. */
@@ -173,24 +171,20 @@ export class Market {
   /** What these norms make, for good. */
   #settle(norms: readonly Norm[]): Settled {
     const { values, reasons } = this.machine;
-    const duties = this.#scopes.map(() => 0);
     const waiting = new Uint8Array(this.#scopes.length);
     let kinds = 0;
     for (const norm of norms) {
-      const kind = this.#kindOf(norm, values, reasons);
-      if (norm.prohibits || norm.scope < 0) kinds |= kind;
-      else duties[norm.scope] = (duties[norm.scope] ?? 0) | kind;
+      // INVARIANT: a duty counts for nothing while its scope is waited for, and then the outcome is the scope's.
+      kinds |= this.#kindOf(norm, values, reasons);
       if (norm.scoped && norm.scope >= 0) waiting[norm.scope] = 1;
     }
-    return { kinds, duties, waiting, unknown: norms.some(({ register }) => values[register] === UNKNOWN) };
+    return { kinds, waiting, unknown: norms.some(({ register }) => values[register] === UNKNOWN) };
   }
 
   #weigh(): Outcome {
     const { values, reasons } = this.machine;
     this.machine.run();
     let kinds = this.#settled.kinds | (this.#weighScopes() ? SCOPE_OPEN : 0);
-    const { duties } = this.#settled;
-    for (let s = 0; s < duties.length; s++) if (this.#waiting[s] === 0) kinds |= duties[s] ?? 0;
     const norms = this.#varying;
     for (let i = 0; i < norms.length; i++) {
       const norm = norms[i];
@@ -246,12 +240,12 @@ function isPerRequest(reasons: number): boolean {
   return (reasons & (STATIC | DOUBT | REQUEST)) === REQUEST;
 }
 
-/** Of the norms that always come to the same kind of reason in the same scope, one. */
+/** Of the norms that always come to the same kind of reason in the same scope, one: every duty names a control. */
 function alike(norms: readonly Norm[]): readonly Norm[] {
   const distinct = new Map<string, Norm>();
   for (const norm of norms) {
-    const { prohibits, control, scoped, scope, register, owed } = norm;
-    distinct.set([prohibits, control === undefined, scoped, scope, register, owed].join(), norm);
+    const { prohibits, scoped, scope, register, owed } = norm;
+    distinct.set([prohibits, scoped, scope, register, owed].join(), norm);
   }
   return [...distinct.values()];
 }

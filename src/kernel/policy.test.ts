@@ -341,10 +341,44 @@ rules:
       `rules: [{id: logs, cite: § 1, ${from}, when: {user.young: true}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}]`,
       { 'market.role': ['maker'] },
     ],
+    [
+      'a scope that is open while duties of its law hold whatever it is',
+      `scope: aa.act.in
+rules:
+  - {id: in-1, scope: none, cite: § 1, ${from}, when: {t.a: true}, define: aa.act.in}
+  - {id: logs, scope: none, cite: § 2, ${from}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}
+  - {id: ban, cite: § 3, ${from}, when: {user.young: true}, prohibit: it}
+`,
+      { 'market.role': ['maker'] },
+    ],
+    [
+      'a prohibition and a duty of the same condition',
+      `rules:
+  - {id: ban, cite: § 1, ${from}, when: {user.young: true}, prohibit: it}
+  - {id: logs, cite: § 2, ${from}, when: {user.young: true}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}
+`,
+      { 'market.role': ['maker'] },
+    ],
   ] as const)('%s', (_what, body, facts) => {
-    const options = { ...OPTIONS, law: lawOf(body), manifest: feature(facts, declared('P6M')) };
+    for (const retention of ['P6M', undefined]) {
+      const options = { ...OPTIONS, law: lawOf(body), manifest: feature(facts, declared(retention)) };
+      const policy = specialise(options);
+      for (const call of [{}, { 'user.young': true }, { 'user.young': false }])
+        expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
+    }
+  });
+
+  test('a duty that always holds, of a role that the call states', () => {
+    const options = {
+      ...OPTIONS,
+      law: lawOf(
+        `rules: [{id: logs, cite: § 1, ${from}, require: {control: LOG-02, retention: P6M}, owed_by: [maker]}]`,
+      ),
+      manifest: feature({}),
+      callFacts: ['market.role'],
+    };
     const policy = specialise(options);
-    for (const call of [{}, { 'user.young': true }, { 'user.young': false }])
+    for (const call of [{}, { 'market.role': ['maker'] }, { 'market.role': ['user'] }])
       expect(plain(policy.decide(call).markets)).toEqual(plain(assessed(options, call)));
   });
 
