@@ -1,255 +1,221 @@
-import { createRequire } from 'node:module';
-import type { RuleProperties } from 'json-rules-engine';
-import { Engine } from 'json-rules-engine';
-import type { Condition } from '../src/facts/condition.ts';
-import { mentions } from '../src/facts/condition.ts';
-import type { FactValue } from '../src/facts/domain.ts';
-import { gather } from '../src/facts/knowledge.ts';
-import type { Fact } from '../src/facts/vocabulary.ts';
+import { rego } from '../src/kernel/export/rego.ts';
+import {
+  cedarAnswer,
+  cedarDecider,
+  celEvaluator,
+  opaBuild,
+  opaCommand,
+  opaEvaluator,
+} from '../src/kernel/export/testdata/engines.ts';
 import { Expressions } from '../src/kernel/expression.ts';
-import { TRUE } from '../src/kernel/program.ts';
+import { decode } from '../src/kernel/program.ts';
 import { webassembly } from '../src/kernel/webassembly.ts';
 import { Interpreter } from '../src/rules/interpreter.ts';
-import { loadLaw } from '../src/rules/load.ts';
-import type { Rule } from '../src/rules/rule.ts';
-import type { Benchmark } from './bench.ts';
-import { row, time } from './bench.ts';
+import type { Benchmark, Part, Row } from './bench.ts';
+import { row } from './bench.ts';
+import { jsonRules } from './decide-json-rules.ts';
+import { ownBenchmark, withServer } from './decide-opa.ts';
+import type { Column, Workload } from './decide-workload.ts';
+import { workloadOf } from './decide-workload.ts';
 import { wholeOf } from './kernel-whole.ts';
 
-/** The part of cedar-wasm that is used: policies parsed once, requests decided against them. */
-interface Cedar {
-  preparsePolicySet(name: string, policies: { staticPolicies: Record<string, string> }): { type: string };
-  statefulIsAuthorized(call: unknown): {
-    type: string;
-    response?: { decision: string; diagnostics: { reason: string[]; errors: unknown[] } };
+const COLUMNS = ['cold', 'specialised'] as const satisfies readonly Column[];
+const TITLES: Readonly<Record<Column, string>> = { cold: 'cold facts', specialised: 'specialised' };
+const KERNEL = 'kernel';
+
+/** What an engine says of the rules on both rails: their ids. */
+interface Answer {
+  readonly definitely: Iterable<string>;
+  readonly possibly: Iterable<string>;
+}
+
+type Decide<T> = (i: number) => T | Promise<T>;
+
+/** An engine with a workload in it. What is measured is `decide`; `answer` reads what it returned, to compare. */
+interface Loaded<T> {
+  readonly decide: Decide<T>;
+  readonly answer: (decided: T) => Answer;
+}
+
+/** An engine: how its row is called, and how it is loaded. */
+interface Engine {
+  readonly title: string;
+  readonly run: (workload: Workload, title: string) => Promise<Row>;
+}
+
+const ENGINES: Readonly<Record<string, Engine>> = {
+  kernel: engine(KERNEL, loadKernel, 20_000),
+  interpreter: engine('reference interpreter', loadInterpreter),
+  cedar: engine('cedar-wasm, pre-parsed', loadCedar),
+  'opa-wasm': withOpa('OPA, WebAssembly', (workload, title, command) =>
+    measure(workload, title, async () => {
+      const evaluate = await opaEvaluator(opaBuild(command, rego.render(workload.exported)));
+      return { decide: (i) => evaluate(at(workload.inputs, i)), answer: (found) => found };
+    }),
+  ),
+  'opa-server': withOpa('OPA, native, server over HTTP', (workload, title, command) =>
+    withServer(command, workload.exported, (ask) =>
+      measure(workload, title, () => ({
+        decide: (i) => ask(at(workload.inputs, i)),
+        answer: (found) => found,
+      })),
+    ),
+  ),
+  'opa-bench': withOpa('OPA, native, its own bench', async (workload, title, command) => {
+    // Its answers are those of the server, which are compared there: this reports times alone, of one input.
+    const { median, p99, runs } = await ownBenchmark(command, workload.exported, at(workload.inputs, 0));
+    return { ...row(title, 'µs', [median]), p99, runs };
+  }),
+  cel: engine('cel-js, parsed', async ({ exported, inputs }) => {
+    const evaluate = celEvaluator(exported);
+    return { decide: (i) => evaluate(at(inputs, i)), answer: (found) => found };
+  }),
+  'json-rules': engine('json-rules-engine', async ({ exported, inputs }) => {
+    const decide = jsonRules(exported);
+    return { decide: (i) => decide(at(inputs, i)), answer: cedarAnswer };
+  }),
+};
+
+function engine<T>(
+  title: string,
+  load: (workload: Workload) => Promise<Loaded<T>> | Loaded<T>,
+  most = 2_000,
+): Engine {
+  return { title, run: (workload, name) => measure(workload, name, () => load(workload), most) };
+}
+
+/** An engine that needs OPA's command, from the environment variable `OPA` or the path. */
+function withOpa(
+  title: string,
+  run: (workload: Workload, title: string, command: string) => Promise<Row>,
+): Engine {
+  return {
+    title,
+    run: async (workload, name) => {
+      const command = opaCommand();
+      return command === undefined
+        ? row(`${name}: not run: no opa`, 'µs', [0], { runs: 0 })
+        : run(workload, name, command);
+    },
   };
 }
 
-const { law } = loadLaw();
-const factOf = (id: string): Fact => {
-  const fact = law.vocabulary.facts.get(id);
-  if (fact === undefined) throw new RangeError(id);
-  return fact;
-};
-
-/** Peers cannot say *unknown*, have no exceptions and no dates: only bare conditions on words, sets and flags are compared. */
-function isPlain(condition: Condition): boolean {
-  switch (condition.kind) {
-    case 'fact':
-      return (
-        condition.test.kind === 'is' ||
-        condition.test.kind === 'in' ||
-        condition.test.kind === 'has' ||
-        condition.test.kind === 'only'
-      );
-    case 'derived':
-    case 'at-least':
-      return false;
-    case 'not':
-      return isPlain(condition.of);
-    default:
-      return condition.of.every(isPlain);
-  }
+function at<T>(list: readonly T[], i: number): T {
+  const found = list[i % list.length];
+  if (found === undefined) throw new RangeError();
+  return found;
 }
 
-const name = (id: string): string => id.replaceAll('.', '_');
-const quote = (word: string): string => JSON.stringify(word);
-
-function toCedar(condition: Condition): string {
-  switch (condition.kind) {
-    case 'fact': {
-      const fact = `context.${name(condition.fact)}`;
-      const { test } = condition;
-      if (test.kind === 'is')
-        return `${fact} == ${typeof test.value === 'boolean' ? test.value : quote(test.value)}`;
-      if (test.kind === 'in') return `[${test.values.map(quote).join(', ')}].contains(${fact})`;
-      if (test.kind === 'has') return `${fact}.containsAny([${test.values.map(quote).join(', ')}])`;
-      if (test.kind === 'only') return `[${test.values.map(quote).join(', ')}].containsAll(${fact})`;
-      throw new TypeError(test.kind);
-    }
-    case 'not':
-      return `!(${toCedar(condition.of)})`;
-    case 'all':
-      return condition.of.map((child) => `(${toCedar(child)})`).join(' && ');
-    case 'any':
-      return condition.of.map((child) => `(${toCedar(child)})`).join(' || ');
-    default:
-      throw new TypeError(condition.kind);
-  }
-}
-
-type JsonRule = RuleProperties['conditions'];
-
-function toJsonRules(condition: Condition): JsonRule {
-  const nested = (child: Condition): never => toJsonRules(child) as never;
-  switch (condition.kind) {
-    case 'fact': {
-      const { test } = condition;
-      const leaf = (operator: string, value: unknown): JsonRule => ({
-        all: [{ fact: name(condition.fact), operator, value }],
-      });
-      if (test.kind === 'is') return leaf('equal', test.value);
-      if (test.kind === 'in' || test.kind === 'has' || test.kind === 'only')
-        return leaf({ in: 'in', has: 'containsAny', only: 'containsOnly' }[test.kind], test.values);
-      throw new TypeError(test.kind);
-    }
-    case 'not':
-      return { not: nested(condition.of) };
-    case 'all':
-      return { all: condition.of.map(nested) };
-    case 'any':
-      return { any: condition.of.map(nested) };
-    default:
-      throw new TypeError(condition.kind);
-  }
-}
-
-/** A value for every fact that the rules test; which one depends on `i` alone. */
-function feature(facts: readonly Fact[], i: number): Readonly<Record<string, FactValue>> {
-  return Object.fromEntries(
-    facts.map((fact, k) => {
-      const words = [...fact.values.keys()];
-      const pick = (i * 7 + k * 13) % 11;
-      const value: FactValue =
-        fact.type === 'bool'
-          ? pick % 2 === 0
-          : fact.type === 'enum'
-            ? (words[pick % words.length] ?? '')
-            : words.filter((_, n) => (n * 5 + pick) % 9 === 0).sort();
-      return [fact.id, value];
+/** The kernel's answer is in its registers: reading all of them is part of the decision. */
+function loadKernel({ exported, values, leafValue }: Workload): Loaded<Uint8Array> {
+  const { law, moment, rules } = exported;
+  const expressions = new Expressions(law, moment);
+  const roots = rules.map(({ rule }) => expressions.rule(rule));
+  const whole = wholeOf(law, expressions, roots, webassembly, leafValue);
+  const registers = whole.program.roots;
+  const read = new Uint8Array(registers.length);
+  const ids = rules.map(({ rule }) => rule.id);
+  return {
+    decide: (i) => {
+      whole.decide(at(values, i));
+      const found = whole.machine.values;
+      for (let k = 0; k < registers.length; k++) read[k] = found[registers[k] ?? 0] ?? 0;
+      return read;
+    },
+    answer: (found) => ({
+      definitely: ids.filter((_, k) => decode(found[k] ?? 0) === 'true'),
+      possibly: ids.filter((_, k) => decode(found[k] ?? 0) !== 'false'),
     }),
-  );
+  };
 }
 
-const FEATURES = 20;
+function loadInterpreter({ exported, knowledge }: Workload): Loaded<readonly string[]> {
+  const { law, moment, rules } = exported;
+  const ids = rules.map(({ rule }) => rule.id);
+  return {
+    decide: (i) => {
+      const interpreter = new Interpreter({ law, moment, knowledge: at(knowledge, i) });
+      return rules.map(({ rule }) => interpreter.holds(rule));
+    },
+    answer: (found) => ({
+      definitely: ids.filter((_, k) => found[k] === 'true'),
+      possibly: ids.filter((_, k) => found[k] !== 'false'),
+    }),
+  };
+}
+
+function loadCedar({ exported, inputs }: Workload): Loaded<readonly string[]> {
+  const decide = cedarDecider(exported);
+  return { decide: (i) => decide(at(inputs, i), 'evaluate').reasons, answer: cedarAnswer };
+}
+
+/** Milliseconds that one row may take to measure, after its answers are compared. */
+const BUDGET = 3_000;
+
+/** Compares every answer with the interpreter's, then measures single decisions; the clock is in them. */
+async function measure<T>(
+  { exported, expected }: Workload,
+  title: string,
+  load: () => Promise<Loaded<T>> | Loaded<T>,
+  most = 2_000,
+): Promise<Row> {
+  const { decide, answer } = await load();
+  for (let i = 0; i < expected.length; i++) {
+    const { definitely, possibly } = answer(await decide(i));
+    const [yes, may] = [new Set(definitely), new Set(possibly)];
+    exported.rules.forEach(({ rule: { id } }, k) => {
+      const found = yes.has(id) ? 'true' : may.has(id) ? 'unknown' : 'false';
+      const wanted = expected[i]?.[k];
+      if (found !== wanted) throw new Error(`${title}: ${id} is ${wanted}, not ${found}, in decision ${i}`);
+    });
+  }
+  const warm = performance.now() + BUDGET / 10;
+  for (let i = 0; performance.now() < warm; i++) await settled(decide(i));
+  const samples: number[] = [];
+  const until = performance.now() + BUDGET;
+  for (let i = 0; samples.length < most && performance.now() < until; i++) {
+    const start = performance.now();
+    const decided = decide(i);
+    if (decided instanceof Promise) await decided;
+    samples.push((performance.now() - start) * 1000);
+  }
+  return row(title, 'µs', samples);
+}
+
+/** Waits only where there is something to wait for: a turn of the event loop costs more than the kernel. */
+function settled<T>(decided: T | Promise<T>): T | Promise<T> | undefined {
+  return decided instanceof Promise ? decided : undefined;
+}
+
+function partOf(column: Column, { title, run }: Engine): Part {
+  return async () => {
+    const workload = workloadOf(column);
+    if (title === KERNEL) {
+      const { exported, expected } = workload;
+      const count = (truth: string): number => expected.flat().filter((one) => one === truth).length;
+      console.error(
+        `${TITLES[column]}: ${exported.rules.length} rules, ${exported.facts.size} facts, ${expected.length} decisions: ${count('true')} true, ${count('unknown')} unknown, ${count('false')} false`,
+      );
+    }
+    return [await run(workload, `${TITLES[column]}: ${title}`)];
+  };
+}
 
 export const benchmark: Benchmark = {
   name: 'decide',
   summary:
-    'the same conditions of the law on the same complete facts: kernel, reference interpreter, cedar-wasm, json-rules-engine',
-  parts: {
-    all: async () => {
-      const rules = [...law.rules.values()]
-        .filter((rule): rule is Rule & { when: Condition } => rule.when !== undefined && isPlain(rule.when))
-        .slice(0, 100);
-      const facts = [...new Set(rules.flatMap((rule) => [...mentions(rule.when).facts]))].map(factOf);
-      const features = Array.from({ length: FEATURES }, (_, i) => feature(facts, i));
-      const vocabulary = { ...law.vocabulary, constraints: [] };
-      const known = features.map(
-        (one) =>
-          gather(
-            vocabulary,
-            law.jurisdictions,
-            'EU',
-            Object.entries(one).map(([fact, value]) => ({ fact, value })),
-          ).knowledge,
-      );
-      const day = [...law.rulebooks.values()].map(({ status }) => status.asOf)[0];
-      if (day === undefined) throw new Error('no law');
-
-      const ours = (i: number): string => {
-        const knowledge = known[i % FEATURES];
-        if (knowledge === undefined) throw new RangeError();
-        const interpreter = new Interpreter({ law, moment: { asOf: day, knownAt: day }, knowledge });
-        return rules
-          .filter((rule) => interpreter.evaluate(rule.when) === 'true')
-          .map(({ id }) => id)
-          .sort()
-          .join();
-      };
-
-      const expressions = new Expressions(law, { asOf: day, knownAt: day });
-      const kernel = wholeOf(
-        law,
-        expressions,
-        rules.map((rule) => expressions.condition(rule.when)),
-        webassembly,
-      );
-      const byKernel = (i: number): string => {
-        kernel.decide(features[i % FEATURES] ?? {});
-        const { values } = kernel.machine;
-        return rules
-          .filter((_, k) => values[kernel.program.roots[k] ?? 0] === TRUE)
-          .map(({ id }) => id)
-          .sort()
-          .join();
-      };
-
-      const cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as Cedar;
-      const policies = Object.fromEntries(
-        rules.map((rule) => [rule.id, `permit(principal, action, resource) when { ${toCedar(rule.when)} };`]),
-      );
-      const parsed = cedar.preparsePolicySet('law', { staticPolicies: policies });
-      if (parsed.type !== 'success') throw new Error(JSON.stringify(parsed));
-      const byCedar = (i: number): string => {
-        const context = Object.fromEntries(
-          Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value]),
-        );
-        const answer = cedar.statefulIsAuthorized({
-          principal: { type: 'U', id: 'u' },
-          action: { type: 'Action', id: 'a' },
-          resource: { type: 'R', id: 'r' },
-          context,
-          preparsedPolicySetId: 'law',
-          entities: [],
-        });
-        if (answer.response === undefined || answer.response.diagnostics.errors.length > 0)
-          throw new Error(JSON.stringify(answer));
-        return [...answer.response.diagnostics.reason].sort().join();
-      };
-
-      const engine = new Engine();
-      engine.addOperator('containsAny', (have: string[], wanted: string[]) =>
-        wanted.some((word) => have.includes(word)),
-      );
-      engine.addOperator('containsOnly', (have: string[], allowed: string[]) =>
-        have.every((word) => allowed.includes(word)),
-      );
-      for (const rule of rules)
-        engine.addRule({ conditions: toJsonRules(rule.when), event: { type: rule.id } });
-      const byEngine = async (i: number): Promise<string> => {
-        const { events } = await engine.run(
-          Object.fromEntries(
-            Object.entries(features[i % FEATURES] ?? {}).map(([id, value]) => [name(id), value]),
-          ),
-        );
-        return events
-          .map(({ type }) => type)
-          .sort()
-          .join();
-      };
-
-      let held = 0;
-      for (let i = 0; i < FEATURES; i++) {
-        const answer = ours(i);
-        held += answer.split(',').length;
-        if (byKernel(i) !== answer) throw new Error(`the kernel differs on feature ${i}`);
-        if (byCedar(i) !== answer) throw new Error(`cedar-wasm differs on feature ${i}`);
-        if ((await byEngine(i)) !== answer) throw new Error(`json-rules-engine differs on feature ${i}`);
-      }
-      console.error(`${rules.length} conditions, ${FEATURES} features, ${held} holding: all four agree`);
-
-      let i = 0;
-      const comity = row(
-        `reference interpreter, ${rules.length} conditions`,
-        'ms',
-        await time(300, () => ours(i++)),
-      );
-      const kernelRow = row(
-        `kernel, ${kernel.machine.backend}, fresh facts`,
-        'ms',
-        await time(5_000, () => byKernel(i++), 2_000),
-      );
-      const cedarRow = row('cedar-wasm, pre-parsed', 'ms', await time(100, () => byCedar(i++)));
-      const engineRow = row('json-rules-engine', 'ms', await time(60, () => byEngine(i++)));
-      return [
-        kernelRow,
-        ...[comity, cedarRow, engineRow].map((peer) => ({
-          ...peer,
-          ratio: peer.median / kernelRow.median,
-          peer: 'the time of the kernel',
-        })),
-      ];
-    },
-  },
+    'every rule of one market on the same partial facts, three-valued: kernel, interpreter, Cedar, OPA, CEL, json-rules-engine',
+  parts: Object.fromEntries(
+    COLUMNS.flatMap((column) =>
+      Object.entries(ENGINES).map(([name, one]) => [`${column}-${name}`, partOf(column, one)]),
+    ),
+  ),
+  compare: (rows) =>
+    rows.map((one) => {
+      const [column = ''] = one.name.split(':');
+      const kernel = rows.find(({ name }) => name === `${column}: ${KERNEL}`);
+      return kernel === undefined || kernel === one || one.runs === 0
+        ? one
+        : { ...one, ratio: one.median / kernel.median, peer: 'the time of the kernel' };
+    }),
 };

@@ -1,11 +1,11 @@
 import type { FactValue } from '../src/facts/domain.ts';
 import { FactClasses } from '../src/kernel/classes.ts';
 import type { Expressions } from '../src/kernel/expression.ts';
-import type { Machine, Program } from '../src/kernel/program.ts';
+import type { LeafValue, Machine, Program } from '../src/kernel/program.ts';
 import { emit } from '../src/kernel/program.ts';
 import type { Law } from '../src/rules/law.ts';
 
-/** Expressions compiled with nothing folded away: every fact is loaded anew for each decision. */
+/** Expressions compiled so that every fact that is not folded away is loaded anew for each decision. */
 export interface Whole {
   readonly program: Program;
   readonly machine: Machine;
@@ -20,13 +20,9 @@ export function wholeOf(
   expressions: Expressions,
   roots: readonly number[],
   build: (programs: readonly Program[]) => readonly Machine[],
+  leafValue: LeafValue = () => undefined,
 ): Whole {
-  const program = emit(
-    expressions,
-    roots,
-    () => undefined,
-    () => false,
-  );
+  const program = emit(expressions, roots, leafValue, () => false);
   const [machine] = build([program]);
   if (machine === undefined) throw new RangeError('no machine');
   const { values } = machine;

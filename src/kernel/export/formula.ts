@@ -53,7 +53,7 @@ export function or(of: readonly Formula[]): Formula {
   return second === undefined ? first : { kind: 'or', of: open };
 }
 
-function atLeast(n: number, of: readonly Formula[]): Formula {
+export function atLeast(n: number, of: readonly Formula[]): Formula {
   const open = of.filter(({ kind }) => kind !== 'constant');
   const wanted = n - of.filter((one) => one.kind === 'constant' && one.value).length;
   if (wanted <= 0) return TRUE;
