@@ -24,7 +24,7 @@ export function describeHolds(
     const retain = { class: 'logs', hold, min: 'P6M' };
     const plain = producer.record('comity.log.heartbeat', { 'comity.heartbeat.last_seq': 0 }, { retain });
     const keys = await vault.keysFor(TENANT, [subject]);
-    const seal = [{ subjects: [subject], fields: { note: 'hello' } }];
+    const seal = [{ subjects: [subject] as const, fields: { note: 'hello' } }];
     const { record, blobs } = sealRecord(plain, seal, keys, randomPool(4096));
     await vault.put(blobs);
     return record;
