@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { openFilesHolds } from '../ledger/files/holds.ts';
 import { type Holds, holdsOfRecords } from '../ledger/holds.ts';
-import { openPostgresHolds } from '../ledger/postgres/holds.ts';
 import { type KeptBack, type PruneConditions, prunable } from '../ledger/prunable.ts';
 import { type PruneProgress, type PruneReport, prune } from '../ledger/prune.ts';
 import { PRUNE_STEP } from '../ledger/store.ts';
@@ -12,6 +10,7 @@ import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.
 import { countOption, fileBytes, required } from './ledger-input.ts';
 import { directoryOf, type LogPlace, withLog, withView, witnessProblemText } from './log-places.ts';
 import { openIndex, timeOption } from './log-records.ts';
+import { withHoldsOf } from './log-vault.ts';
 
 /** `comity log prune`: removes the bytes of entries that have outlived their retention. */
 export async function runLogPrune(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -79,23 +78,14 @@ function policyText(args: Arguments): string {
   return existsSync(given) ? (decodeUtf8(fileBytes(given)) ?? '') : given;
 }
 
-/** Asks the vault beside the log, or the one that was named, which records are held. */
+/** Asks the vault of the log, if there is one, which records are held. */
 async function withHolds<T>(
-  { directory, sql }: LogPlace,
+  place: LogPlace,
   args: Arguments,
   run: (holds: { readonly holds?: Holds }) => Promise<T>,
 ): Promise<T> {
-  const beside = [directory, join(directory, 'vault')].find((path) => existsSync(join(path, 'keys.db')));
-  const vault = args.text('vault') ?? beside;
-  if (vault === undefined) return run({});
-  if (vault === 'none') return run({ holds: holdsOfRecords });
-  const holds =
-    sql === undefined || existsSync(vault) ? openFilesHolds(vault) : await openPostgresHolds(sql, vault);
-  try {
-    return await run({ holds });
-  } finally {
-    await holds.close();
-  }
+  if (args.text('vault') === 'none') return run({ holds: holdsOfRecords });
+  return withHoldsOf(place, args, (holds) => run(holds === undefined ? {} : { holds }));
 }
 
 /** The index can be made again from what is left; rows about what is gone must not outlive it. */

@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LedgerError, quoted } from '../ledger/errors.ts';
+import { openFilesHolds } from '../ledger/files/holds.ts';
 import { openFilesVault } from '../ledger/files/vault.ts';
+import type { Holds } from '../ledger/holds.ts';
 import { type Ledger, openLedger, replayErasures } from '../ledger/ledger.ts';
 import type { Log, LogView } from '../ledger/log.ts';
 import { connect, type Sql } from '../ledger/postgres/connection.ts';
+import { openPostgresHolds } from '../ledger/postgres/holds.ts';
 import { hasPostgresVault, openPostgresVault } from '../ledger/postgres/postgres-vault.ts';
 import { startProducer } from '../ledger/producer.ts';
 import type { Vault } from '../ledger/vault.ts';
@@ -121,6 +124,36 @@ export async function withVault<T>(
       await close();
     }
   });
+}
+
+/** Reads the holds of the vault of a log, undefined if none was made. It takes no key. */
+export async function withHoldsOf<T>(
+  place: LogPlace,
+  args: Arguments,
+  run: (holds: Holds | undefined) => Promise<T>,
+): Promise<T> {
+  if (!(await isThere(place, args))) {
+    if (readPlace(place.directory) !== undefined || args.text('vault') !== undefined)
+      throw noVault(place, args);
+    return run(undefined);
+  }
+  const { holds, end } = await openedHolds(place, args);
+  try {
+    return await run(holds);
+  } finally {
+    await holds.close();
+    await end();
+  }
+}
+
+async function openedHolds(
+  place: LogPlace,
+  args: Arguments,
+): Promise<{ readonly holds: Holds; readonly end: () => Promise<void> }> {
+  const where = placeOf(place, args);
+  if (where.in === 'directory') return { holds: openFilesHolds(where.directory), end: async () => undefined };
+  const { sql, end } = await vaultDatabase(place, args);
+  return { holds: await openPostgresHolds(sql, place.origin), end };
 }
 
 /** Makes the records about erasures. */

@@ -105,8 +105,8 @@ export const command: Command = {
     },
     vault: {
       type: 'string',
-      value: 'DIR|URL',
-      help: 'where what is sealed is kept (default: where it was before; else <directory>.vault, or --database); `env` reads VAULT_DATABASE_URL; prune: `none` if there is none',
+      value: 'PLACE',
+      help: 'directory or database of what is sealed (default: where it was made; at first <directory>.vault, or --database); `env` reads VAULT_DATABASE_URL; prune: `none` for no vault',
     },
     disclose: {
       type: 'string',
