@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { describeErasures } from '../erasure.case.ts';
 import { describeVault, type TestClock } from '../vault.case.ts';
 import type { Vault } from '../vault.ts';
 import { localWrapper } from '../wrapping.ts';
@@ -66,3 +67,23 @@ async function withVault(
     rmSync(directory, { recursive: true });
   }
 }
+
+describeErasures('files', async (run) => {
+  const folder = mkdtempSync(join(tmpdir(), 'comity-vault-'));
+  const directory = join(folder, 'vault');
+  const wrapper = localWrapper(Buffer.alloc(32, 1));
+  try {
+    await run({
+      open: (clock) => openFilesVault(directory, { wrapper, now: () => clock.now }),
+      async backUp() {
+        cpSync(directory, join(folder, 'backup'), { recursive: true });
+        return async () => {
+          rmSync(directory, { recursive: true });
+          cpSync(join(folder, 'backup'), directory, { recursive: true });
+        };
+      },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

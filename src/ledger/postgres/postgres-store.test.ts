@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeErasures } from '../erasure.case.ts';
 import { createFilesStore, openFilesStore } from '../files/files-store.ts';
 import { moveLog } from '../move.ts';
 import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../store.case.ts';
@@ -51,6 +52,36 @@ describeVault('PostgreSQL', (run) =>
     const wrapper = localWrapper(Buffer.alloc(32, 1));
     const open = () => openPostgresVault(sql, { name, wrapper, now: () => clock.now });
     await run(await open(), open, clock);
+  }),
+);
+
+describeErasures('PostgreSQL', (run) =>
+  withSql(url(), async (sql) => {
+    const name = randomUUID();
+    const wrapper = localWrapper(Buffer.alloc(32, 1));
+    await run({
+      open: (clock) => openPostgresVault(sql, { name, wrapper, now: () => clock.now }),
+      async backUp() {
+        const backup = `backup_${name.replaceAll('-', '')}`;
+        const tables = ['vault', 'subject_key', 'sealed_part', 'erasure', 'hold'] as const;
+        const own = (table: string) =>
+          table === 'vault' ? 'name = $1' : 'vault = (SELECT id FROM comity.vault WHERE name = $1)';
+        await sql.unsafe(`CREATE SCHEMA ${backup}`);
+        for (const table of tables)
+          await sql.unsafe(`CREATE TABLE ${backup}.${table} AS TABLE comity.${table} WITH NO DATA`);
+        for (const table of tables)
+          await sql.unsafe(
+            `INSERT INTO ${backup}.${table} SELECT * FROM comity.${table} WHERE ${own(table)}`,
+            [name],
+          );
+        return async () => {
+          for (const table of tables.toReversed())
+            await sql.unsafe(`DELETE FROM comity.${table} WHERE ${own(table)}`, [name]);
+          for (const table of tables)
+            await sql.unsafe(`INSERT INTO comity.${table} SELECT * FROM ${backup}.${table}`);
+        };
+      },
+    });
   }),
 );
 

@@ -120,6 +120,22 @@ describe('appending over HTTP', () => {
     expect((await log.store.grow()).size).toBe(0);
   });
 
+  test('refuses fields to seal where there is no vault: they must not be kept in the clear', async () => {
+    const { send } = await serve();
+    const body = JSON.stringify({
+      record: producer.heartbeat(),
+      seal: [{ subjects: ['maria'], fields: { age: 41 } }],
+    });
+    for (const path of ['/add', '/v1/append']) {
+      const response = await send(path, body);
+      expect([response.status, await response.text()]).toEqual([
+        400,
+        expect.stringContaining('this log has no vault to seal fields into'),
+      ]);
+    }
+    expect((await log.store.grow()).size).toBe(0);
+  });
+
   test('lets nobody in without the token of a writer', async () => {
     const { send } = await serve();
     for (const authorization of [
