@@ -57,6 +57,11 @@ test('a log is pruned from the command line', { timeout: 180_000 }, () => {
     err: expect.stringContaining('`a year` is not a duration'),
   });
 
+  expect(prune('--policy', POLICY, '--vault', 'none')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('this log has a vault'),
+  });
+
   // A hold on the person whom a record is about keeps it, and all that comes after.
   const hold = run('hold', '--tenant', 'acme', '--subject', 'maria').out.trim();
   expect(prune('--policy', POLICY)).toMatchObject({

@@ -6,11 +6,11 @@ import { type PruneProgress, type PruneReport, prune } from '../ledger/prune.ts'
 import { PRUNE_STEP } from '../ledger/store.ts';
 import { rfc3339 } from '../ledger/time.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
+import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from './command.ts';
 import { countOption, fileBytes, required } from './ledger-input.ts';
 import { directoryOf, type LogPlace, withLog, withView, witnessProblemText } from './log-places.ts';
 import { openIndex, timeOption } from './log-records.ts';
-import { withHoldsOf } from './log-vault.ts';
+import { hasVault, withHoldsOf } from './log-vault.ts';
 
 /** `comity log prune`: removes the bytes of entries that have outlived their retention. */
 export async function runLogPrune(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -84,7 +84,10 @@ async function withHolds<T>(
   args: Arguments,
   run: (holds: { readonly holds?: Holds }) => Promise<T>,
 ): Promise<T> {
-  if (args.text('vault') === 'none') return run({ holds: holdsOfRecords });
+  if (args.text('vault') === 'none') {
+    if (!hasVault(place.directory)) return run({ holds: holdsOfRecords });
+    throw mistake('`--vault none`, but this log has a vault', 'leave it out: its holds are respected then');
+  }
   return withHoldsOf(place, args, (holds) => run(holds === undefined ? {} : { holds }));
 }
 

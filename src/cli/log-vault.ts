@@ -270,6 +270,11 @@ async function vaultDatabase(
   );
 }
 
+/** Whether a vault was made for a log from the command line. */
+export function hasVault(directory: string): boolean {
+  return readPlace(directory) !== undefined;
+}
+
 function readPlace(directory: string): VaultPlace | undefined {
   const path = join(directory, PLACE_FILE);
   if (!existsSync(path)) return undefined;

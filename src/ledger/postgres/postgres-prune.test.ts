@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createFilesStore, openFilesStore } from '../files/files-store.ts';
 import { describeHolds } from '../holds.case.ts';
-import { describePruning, fill, openOn, pruneAt } from '../prune.case.ts';
+import { moveLog } from '../move.ts';
+import { check, describePruning, entryAt, fill, openOn, pruneAt } from '../prune.case.ts';
 import { type LogStore, PRUNE_STEP } from '../store.ts';
 import { localWrapper } from '../wrapping.ts';
 import type { Sql } from './connection.ts';
@@ -78,6 +83,39 @@ describe('PostgreSQL: a pruned log', { timeout: 60_000 }, () => {
         WHERE origin = ${origin} AND first + count <= ${PRUNE_STEP}`;
       expect(left).toEqual({ bytes: 0 });
     }));
+
+  test('comes from files and goes back with its tree, its keys and what was pruned', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'comity-prune-move-'));
+    const opened = async (name: string) => {
+      await createFilesStore(join(folder, name));
+      return (await openFilesStore(join(folder, name))).store;
+    };
+    await withSql(url(), async (sql) => {
+      const origin = `log.example/${randomUUID()}`;
+      const from = await opened('from');
+      await fill(from, PRUNE_STEP + 300);
+      await pruneAt(await openOn(from));
+      await createPostgresStore(sql, origin);
+      const through = await openPostgresStore(sql, origin);
+      await moveLog(from, through);
+      const back = await opened('back');
+      await moveLog(through, back);
+      for (const store of [through, back]) {
+        expect(await store.grow()).toEqual(await from.grow());
+        expect(await store.heads()).toEqual(await from.heads());
+        expect(await store.prunings()).toEqual(await from.prunings());
+        const { bytes, key } = entryAt(4711);
+        expect(await (await openOn(store)).append(bytes, key)).toMatchObject({
+          index: 4711,
+          duplicate: true,
+        });
+        expect(await check(store)).toMatchObject({ pruned: PRUNE_STEP, faults: [] });
+        await store.close();
+      }
+      await from.close();
+    });
+    rmSync(folder, { recursive: true });
+  });
 
   test('whose bytes are gone without a pruning is damaged, not pruned', () =>
     withCopy(async (sql, origin) => {
