@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { base64url, fromBase64url } from '../disclosure.ts';
+import { base64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import type {
@@ -15,13 +15,14 @@ import type {
   SubjectKey,
   Vault,
 } from '../vault.ts';
+import { SealedParts } from './sealed-parts.ts';
 import {
   BLOBS_SCHEMA,
   inTransaction,
   KEYS_SCHEMA,
   openDatabase,
   openPepper,
-  PARTS_OF_KEY,
+  statements,
 } from './vault-database.ts';
 
 export interface FilesVaultOptions {
@@ -56,18 +57,14 @@ interface Candidate extends SubjectKey {
   readonly wrapped: Uint8Array | undefined;
 }
 
-interface Waiting {
-  readonly blobs: readonly SealedBlob[];
-  readonly settle: (error?: unknown) => void;
-}
-
 class FilesVault implements Vault {
   readonly #keys: DatabaseSync;
   readonly #blobs: DatabaseSync;
   readonly #pepper: Uint8Array;
   readonly #wrapper: KeyWrapper;
   readonly #now: Clock;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #parts: SealedParts;
+  readonly #sql: (sql: string) => StatementSync;
   /** Current keys by person, and any keys by id. */
   readonly #current = new Map<string, SubjectKey & { readonly month: string }>();
   readonly #cached = new Map<string, Uint8Array>();
@@ -76,7 +73,6 @@ class FilesVault implements Vault {
   /** Changes when another process has written to `keys.db`: what is cached may be destroyed by then. */
   #version = 0;
   #othersWrite = false;
-  #waiting: Waiting[] = [];
 
   constructor(keys: DatabaseSync, blobs: DatabaseSync, pepper: Uint8Array, wrapper: KeyWrapper, now: Clock) {
     this.#keys = keys;
@@ -84,6 +80,11 @@ class FilesVault implements Vault {
     this.#pepper = pepper;
     this.#wrapper = wrapper;
     this.#now = now;
+    this.#sql = statements(keys);
+    this.#parts = new SealedParts(blobs, now, () => {
+      this.#noticeOthers();
+      return (key) => this.#isDestroyed(key);
+    });
   }
 
   async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
@@ -113,7 +114,7 @@ class FilesVault implements Vault {
     this.#noticeOthers();
     const cached = this.#cached.get(id);
     if (cached !== undefined) return cached;
-    const row = this.#k('SELECT tenant, wrapped FROM subject_key WHERE id = ?').get(id);
+    const row = this.#sql('SELECT tenant, wrapped FROM subject_key WHERE id = ?').get(id);
     const wrapped = row?.wrapped;
     if (!(wrapped instanceof Uint8Array)) return undefined;
     const key = await this.#wrapper.unwrap(wrapped, keyContext(String(row?.tenant), id));
@@ -124,46 +125,26 @@ class FilesVault implements Vault {
   }
 
   async keysOf(tenant: string, subject: string): Promise<readonly string[]> {
-    return this.#k('SELECT id FROM subject_key WHERE subject = ? ORDER BY id')
+    return this.#sql('SELECT id FROM subject_key WHERE subject = ? ORDER BY id')
       .all(this.#pseudonym(tenant, subject))
       .map((row) => String(row.id));
   }
 
   put(blobs: readonly SealedBlob[]): Promise<void> {
-    if (blobs.length === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      this.#waiting.push({ blobs, settle });
-      // Everything that is put in one turn of the event loop shares one commit, and so one sync.
-      if (this.#waiting.length === 1) setImmediate(() => this.#putWaiting());
-    });
+    return this.#parts.put(blobs);
   }
 
-  async get({ k, h }: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined> {
-    const row = this.#b(`${PARTS_OF_KEY} SELECT bytes FROM part WHERE h = ?2 LIMIT 1`).get(
-      fromBase64url(k),
-      fromBase64url(h),
-    );
-    const bytes = row?.bytes;
-    return bytes instanceof Uint8Array ? bytes : undefined;
+  async get(part: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined> {
+    return this.#parts.get(part);
   }
 
-  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
-    const rows = this.#b('SELECT DISTINCT record FROM blob WHERE written < ?').all(before);
-    let swept = 0;
-    for (const row of rows) {
-      const record = String(row.record);
-      if (await known(record)) continue;
-      swept += Number(
-        this.#b('DELETE FROM blob WHERE record = ? AND written < ?').run(record, before).changes,
-      );
-    }
-    return swept;
+  sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
+    return this.#parts.sweep(before, known);
   }
 
   async hold({ id, tenant, subject }: LegalHold): Promise<void> {
     const whom = subject === undefined ? null : this.#pseudonym(tenant, subject);
-    this.#k('INSERT INTO hold (id, tenant, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING').run(
+    this.#sql('INSERT INTO hold (id, tenant, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING').run(
       id,
       tenant,
       whom,
@@ -171,7 +152,7 @@ class FilesVault implements Vault {
   }
 
   async holds(): Promise<readonly HoldState[]> {
-    return this.#k('SELECT id, tenant, subject IS NULL AS whole FROM hold ORDER BY id')
+    return this.#sql('SELECT id, tenant, subject IS NULL AS whole FROM hold ORDER BY id')
       .all()
       .map((row) => ({
         id: String(row.id),
@@ -181,11 +162,11 @@ class FilesVault implements Vault {
   }
 
   async release(holdId: string): Promise<boolean> {
-    return this.#k('DELETE FROM hold WHERE id = ?').run(holdId).changes > 0;
+    return this.#sql('DELETE FROM hold WHERE id = ?').run(holdId).changes > 0;
   }
 
   async releaseRecord(record: string): Promise<boolean> {
-    return this.#b('UPDATE blob SET hold = 0 WHERE record = ? AND hold <> 0').run(record).changes > 0;
+    return this.#parts.releaseRecord(record);
   }
 
   async request(
@@ -196,11 +177,14 @@ class FilesVault implements Vault {
     const { id, tenant, subject, reasonCode, actorRole } = request;
     const pseudonym = this.#pseudonym(tenant, subject);
     inTransaction(this.#keys, () => {
-      this.#k(
+      this.#sql(
         `INSERT INTO erasure (id, tenant, subject, state, until, reason, actor)
          VALUES (?, ?, ?, 'requested', NULL, ?, ?) ON CONFLICT DO NOTHING`,
       ).run(id, tenant, pseudonym, reasonCode ?? null, actorRole ?? null);
-      this.#k('UPDATE subject_key SET request = ? WHERE subject = ? AND request IS NULL').run(id, pseudonym);
+      this.#sql('UPDATE subject_key SET request = ? WHERE subject = ? AND request IS NULL').run(
+        id,
+        pseudonym,
+      );
     });
     this.#current.delete(nameOf(tenant, subject));
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
@@ -213,15 +197,15 @@ class FilesVault implements Vault {
   ): Promise<void> {
     const { id, tenant, reasonCode, actorRole, keys } = request;
     inTransaction(this.#keys, () => {
-      const restored = this.#k(
+      const restored = this.#sql(
         `INSERT INTO erasure (id, tenant, state, until, reason, actor)
          VALUES (?, ?, 'requested', 0, ?, ?) ON CONFLICT DO NOTHING`,
       ).run(id, tenant, reasonCode ?? null, actorRole ?? null);
       if (restored.changes === 0) return;
       for (const key of keys) {
-        this.#k('UPDATE subject_key SET request = ?1 WHERE id = ?2 AND request IS NULL').run(id, key);
+        this.#sql('UPDATE subject_key SET request = ?1 WHERE id = ?2 AND request IS NULL').run(id, key);
         // Whom it is about the log does not say; the keys do, and holds on that person have to be found.
-        this.#k(
+        this.#sql(
           `UPDATE erasure SET subject = coalesce(subject, (SELECT subject FROM subject_key WHERE id = ?2))
            WHERE id = ?1`,
         ).run(id, key);
@@ -231,36 +215,26 @@ class FilesVault implements Vault {
   }
 
   async requestState(id: string): Promise<ErasureRequest | undefined> {
-    const row = this.#k(`${SELECT_REQUEST} WHERE id = ?`).get(id);
+    const row = this.#sql(`${SELECT_REQUEST} WHERE id = ?`).get(id);
     return row === undefined ? undefined : requestOf(row);
   }
 
   async openRequests(): Promise<readonly ErasureRequest[]> {
-    return this.#k(`${SELECT_REQUEST} WHERE state <> 'executed' ORDER BY id`).all().map(requestOf);
+    return this.#sql(`${SELECT_REQUEST} WHERE state <> 'executed' ORDER BY id`).all().map(requestOf);
   }
 
   async requestKeys(id: string): Promise<readonly KeyState[]> {
-    const request = this.#k('SELECT tenant, subject FROM erasure WHERE id = ?').get(id);
+    const request = this.#sql('SELECT tenant, subject FROM erasure WHERE id = ?').get(id);
     const held =
-      this.#k('SELECT 1 AS held FROM hold WHERE tenant = ? AND (subject IS NULL OR subject = ?) LIMIT 1').get(
-        String(request?.tenant ?? ''),
-        bytesOrNull(request?.subject),
-      ) !== undefined;
-    const parts = this.#b(
-      `${PARTS_OF_KEY} SELECT count(DISTINCT h) AS parts, coalesce(max(keep_until), 0) AS keep,
-         coalesce(max(hold), 0) AS hold FROM part`,
-    );
-    return this.#k('SELECT id FROM subject_key WHERE request = ? AND wrapped IS NOT NULL ORDER BY id')
+      this.#sql(
+        'SELECT 1 AS held FROM hold WHERE tenant = ? AND (subject IS NULL OR subject = ?) LIMIT 1',
+      ).get(String(request?.tenant ?? ''), bytesOrNull(request?.subject)) !== undefined;
+    return this.#sql('SELECT id FROM subject_key WHERE request = ? AND wrapped IS NOT NULL ORDER BY id')
       .all(id)
       .map((row): KeyState => {
         const key = String(row.id);
-        const of = parts.get(fromBase64url(key));
-        return {
-          id: key,
-          parts: Number(of?.parts ?? 0),
-          keepUntil: Number(of?.keep ?? 0),
-          held: held || of?.hold === 1,
-        };
+        const parts = this.#parts.under(key);
+        return { ...parts, id: key, held: held || parts.held };
       });
   }
 
@@ -269,7 +243,7 @@ class FilesVault implements Vault {
     { state, until, pending }: Pick<ErasureRequest, 'state' | 'until' | 'pending'>,
     was: Pick<ErasureRequest, 'state' | 'pending'>,
   ): Promise<boolean> {
-    const { changes } = this.#k(
+    const { changes } = this.#sql(
       `UPDATE erasure SET state = ?1, until = ?2, pending = ?3,
          subject = CASE ?1 WHEN 'executed' THEN NULL ELSE subject END
        WHERE id = ?4 AND state = ?5 AND pending IS ?6`,
@@ -278,17 +252,14 @@ class FilesVault implements Vault {
   }
 
   async destroy(keyIds: readonly string[]): Promise<void> {
-    const tombstone = this.#k(
+    const tombstone = this.#sql(
       `INSERT INTO subject_key (id) VALUES (?) ON CONFLICT (id) DO UPDATE
          SET wrapped = NULL, subject = NULL, tenant = NULL, month = NULL`,
     );
-    const deleted = this.#b(`${PARTS_OF_KEY} DELETE FROM blob WHERE id IN (SELECT id FROM part)`);
     inTransaction(this.#keys, () => {
       for (const id of keyIds) tombstone.run(id);
     });
-    inTransaction(this.#blobs, () => {
-      for (const id of keyIds) deleted.run(fromBase64url(id));
-    });
+    this.#parts.remove(keyIds);
     // What was overwritten in the databases still stands in their write-ahead logs.
     for (const database of [this.#keys, this.#blobs]) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     for (const id of keyIds) {
@@ -318,7 +289,7 @@ class FilesVault implements Vault {
   }
 
   async close(): Promise<void> {
-    this.#putWaiting();
+    this.#parts.flush();
     this.#keys.close();
     this.#blobs.close();
     this.#current.clear();
@@ -338,7 +309,7 @@ class FilesVault implements Vault {
   /** Keeps new keys, all with one sync, and drops candidates that were overtaken. */
   #settle(tenant: string, month: string, candidates: readonly Candidate[]): readonly Candidate[] {
     const settled: Candidate[] = [];
-    const insert = this.#k(
+    const insert = this.#sql(
       'INSERT INTO subject_key (id, tenant, subject, wrapped, month) VALUES (?, ?, ?, ?, ?)',
     );
     inTransaction(this.#keys, () => {
@@ -355,10 +326,9 @@ class FilesVault implements Vault {
   }
 
   #currentId(pseudonym: Uint8Array, month: string): string | undefined {
-    const row = this.#k('SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL').get(
-      pseudonym,
-      month,
-    );
+    const row = this.#sql(
+      'SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL',
+    ).get(pseudonym, month);
     return row === undefined ? undefined : String(row.id);
   }
 
@@ -368,64 +338,8 @@ class FilesVault implements Vault {
       .digest();
   }
 
-  #putWaiting(): void {
-    this.#putTogether(this.#waiting.splice(0));
-  }
-
-  /** One that cannot be kept must not take the others with it. */
-  #putOneByOne(waiting: readonly Waiting[]): void {
-    for (const one of waiting) this.#putTogether([one]);
-  }
-
-  #putTogether(waiting: readonly Waiting[]): void {
-    if (waiting.length === 0) return;
-    const insert = this.#b(
-      'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    );
-    const written = this.#now();
-    this.#noticeOthers();
-    try {
-      inTransaction(this.#blobs, () => {
-        for (const { blobs } of waiting) {
-          for (const blob of blobs) {
-            if (this.#isDestroyed(blob.k)) throw erased();
-            const { h, k, record, bytes, keepUntil, hold } = blob;
-            insert.run(
-              Buffer.from(k, 'base64url'),
-              Buffer.from(h, 'base64url'),
-              record,
-              bytes,
-              keepUntil,
-              hold ? 1 : 0,
-              written,
-            );
-          }
-        }
-      });
-    } catch (cause) {
-      if (waiting.length > 1) {
-        this.#putOneByOne(waiting);
-        return;
-      }
-      const error =
-        cause instanceof LedgerError
-          ? cause
-          : new LedgerError(
-              'io-failed',
-              'sealed parts could not be kept',
-              'check the disk that holds the vault',
-              {
-                cause,
-              },
-            );
-      for (const { settle } of waiting) settle(error);
-      return;
-    }
-    for (const { settle } of waiting) settle();
-  }
-
   #noticeOthers(): void {
-    const version = Number(this.#k('PRAGMA data_version').get()?.data_version ?? 0);
+    const version = Number(this.#sql('PRAGMA data_version').get()?.data_version ?? 0);
     if (version === this.#version) return;
     this.#othersWrite ||= this.#version !== 0;
     this.#version = version;
@@ -436,15 +350,7 @@ class FilesVault implements Vault {
   #isDestroyed(id: string): boolean {
     if (this.#destroyed.has(id)) return true;
     if (!this.#othersWrite) return false;
-    return this.#k('SELECT 1 FROM subject_key WHERE id = ? AND wrapped IS NOT NULL').get(id) === undefined;
-  }
-
-  #k(sql: string): StatementSync {
-    return prepared(this.#statements, this.#keys, sql);
-  }
-
-  #b(sql: string): StatementSync {
-    return prepared(this.#statements, this.#blobs, sql);
+    return this.#sql('SELECT 1 FROM subject_key WHERE id = ? AND wrapped IS NOT NULL').get(id) === undefined;
   }
 }
 
@@ -467,25 +373,12 @@ function requestOf(row: Readonly<Record<string, unknown>>): ErasureRequest {
   };
 }
 
-function erased(): LedgerError {
-  return new LedgerError('erased', 'a person of this record was erased meanwhile', 'seal the record again');
-}
-
 function nameOf(tenant: string, subject: string): string {
   return JSON.stringify([tenant, subject]);
 }
 
 function keyContext(tenant: string, id: string): string {
   return JSON.stringify(['subject key', tenant, id]);
-}
-
-function prepared(cache: Map<string, StatementSync>, database: DatabaseSync, sql: string): StatementSync {
-  let statement = cache.get(sql);
-  if (statement === undefined) {
-    statement = database.prepare(sql);
-    cache.set(sql, statement);
-  }
-  return statement;
 }
 
 function bytesOrNull(value: unknown): Uint8Array | null {

@@ -1,0 +1,129 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { fromBase64url } from '../disclosure.ts';
+import { LedgerError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+import type { KeyState, SealedBlob } from '../vault.ts';
+import { inTransaction, PARTS_OF_KEY, statements } from './vault-database.ts';
+
+interface Waiting {
+  readonly blobs: readonly SealedBlob[];
+  readonly settle: (error?: unknown) => void;
+}
+
+/** The sealed parts of a vault in a directory. */
+export class SealedParts {
+  readonly #database: DatabaseSync;
+  readonly #now: Clock;
+  readonly #destroyed: () => (key: string) => boolean;
+  readonly #sql: (sql: string) => StatementSync;
+  #waiting: Waiting[] = [];
+
+  /** @param destroyed asked before every commit: tells keys that were destroyed, for which nothing may be kept */
+  constructor(database: DatabaseSync, now: Clock, destroyed: () => (key: string) => boolean) {
+    this.#database = database;
+    this.#now = now;
+    this.#destroyed = destroyed;
+    this.#sql = statements(database);
+  }
+
+  put(blobs: readonly SealedBlob[]): Promise<void> {
+    if (blobs.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+      this.#waiting.push({ blobs, settle });
+      // Everything that is put in one turn of the event loop shares one commit, and so one sync.
+      if (this.#waiting.length === 1) setImmediate(() => this.flush());
+    });
+  }
+
+  /** Keeps what waits, now. */
+  flush(): void {
+    this.#putTogether(this.#waiting.splice(0));
+  }
+
+  get({ k, h }: Pick<SealedBlob, 'k' | 'h'>): Uint8Array | undefined {
+    const row = this.#sql(`${PARTS_OF_KEY} SELECT bytes FROM part WHERE h = ?2 LIMIT 1`).get(
+      fromBase64url(k),
+      fromBase64url(h),
+    );
+    const bytes = row?.bytes;
+    return bytes instanceof Uint8Array ? bytes : undefined;
+  }
+
+  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
+    const rows = this.#sql('SELECT DISTINCT record FROM blob WHERE written < ?').all(before);
+    let swept = 0;
+    for (const row of rows) {
+      const record = String(row.record);
+      if (await known(record)) continue;
+      const { changes } = this.#sql('DELETE FROM blob WHERE record = ? AND written < ?').run(record, before);
+      swept += Number(changes);
+    }
+    return swept;
+  }
+
+  releaseRecord(record: string): boolean {
+    return this.#sql('UPDATE blob SET hold = 0 WHERE record = ? AND hold <> 0').run(record).changes > 0;
+  }
+
+  /** How many parts a key has sealed, until when one of them must be kept, and whether one asks to be held. */
+  under(key: string): Omit<KeyState, 'id'> {
+    const row = this.#sql(
+      `${PARTS_OF_KEY} SELECT count(DISTINCT h) AS parts, coalesce(max(keep_until), 0) AS keep,
+         coalesce(max(hold), 0) AS hold FROM part`,
+    ).get(fromBase64url(key));
+    return { parts: Number(row?.parts ?? 0), keepUntil: Number(row?.keep ?? 0), held: row?.hold === 1 };
+  }
+
+  remove(keys: readonly string[]): void {
+    const remove = this.#sql(`${PARTS_OF_KEY} DELETE FROM blob WHERE id IN (SELECT id FROM part)`);
+    inTransaction(this.#database, () => {
+      for (const key of keys) remove.run(fromBase64url(key));
+    });
+  }
+
+  #putTogether(waiting: readonly Waiting[]): void {
+    if (waiting.length === 0) return;
+    try {
+      this.#insert(waiting.flatMap(({ blobs }) => blobs));
+    } catch (cause) {
+      // One that cannot be kept must not take the others with it.
+      if (waiting.length > 1) for (const one of waiting) this.#putTogether([one]);
+      else for (const { settle } of waiting) settle(failureOf(cause));
+      return;
+    }
+    for (const { settle } of waiting) settle();
+  }
+
+  #insert(blobs: readonly SealedBlob[]): void {
+    const insert = this.#sql(
+      'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    const written = this.#now();
+    const destroyed = this.#destroyed();
+    inTransaction(this.#database, () => {
+      for (const { h, k, record, bytes, keepUntil, hold } of blobs) {
+        if (destroyed(k)) throw erased();
+        insert.run(
+          Buffer.from(k, 'base64url'),
+          Buffer.from(h, 'base64url'),
+          record,
+          bytes,
+          keepUntil,
+          hold ? 1 : 0,
+          written,
+        );
+      }
+    });
+  }
+}
+
+function failureOf(cause: unknown): LedgerError {
+  if (cause instanceof LedgerError) return cause;
+  const help = 'check the disk that holds the vault';
+  return new LedgerError('io-failed', 'sealed parts could not be kept', help, { cause });
+}
+
+function erased(): LedgerError {
+  return new LedgerError('erased', 'a person of this record was erased meanwhile', 'seal the record again');
+}
