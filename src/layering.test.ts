@@ -27,7 +27,7 @@ const ROOMS = [
 const LAW_SIDE = ['facts', 'rules', 'assess', 'kernel', 'solve'];
 const LOG_SIDE = ['tlog', 'ledger'];
 /** Files of these rooms that run only in Node; the rest must run in a browser. */
-const NODE_ONLY = ['rules/load.ts'];
+const NODE_ONLY = ['rules/load.ts', 'rules/cache.ts'];
 const BROWSER_ROOMS = ['facts', 'rules', 'tlog', 'notices'];
 
 const SRC = dirname(fileURLToPath(import.meta.url));
@@ -44,7 +44,7 @@ const importsOf = (path: string): readonly string[] =>
   );
 const inside = (path: string, target: string): string =>
   relative(SRC, resolve(SRC, dirname(path), target)).replaceAll('\\', '/');
-const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.includes('/testdata/');
+const isTest = (path: string): boolean => /\.(test|case)\.ts$/.test(path) || path.includes('/testdata/');
 
 /** What is wrong with an import, or undefined. */
 function wrongImport(path: string, target: string): string | undefined {

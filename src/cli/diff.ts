@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { OUTCOMES } from '../assess/assessment.ts';
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
 import { assessFeature } from '../assess/feature.ts';
 import type { FeatureChange, MarketChange } from '../assess/feature-diff.ts';
@@ -13,7 +14,7 @@ import type { LoadedLaw } from '../rules/load.ts';
 import type { Moment } from '../rules/time.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
-import { findManifests, lawOf, MANIFEST_NAME, momentOf, probeBeside, QUESTION_OPTIONS } from './input.ts';
+import { findManifests, lawOf, MANIFEST_NAME, momentOf, QUESTION_OPTIONS } from './input.ts';
 import { filesAtRevision, repositoryRoot } from './revision.ts';
 import { paint, row } from './style.ts';
 import { citation } from './words.ts';

@@ -1,7 +1,6 @@
-import { hash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
-import type { Probe } from '../assess/evidence.ts';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
 import { assessFeature } from '../assess/feature.ts';
 import type { Day } from '../facts/date.ts';
@@ -108,33 +107,6 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new InputError([{ code: 'unreadable', message: `cannot read \`${file}\`: ${reasonOf(error)}` }]);
-  }
-}
-
-/** Looks at evidence files beside the manifest. Paths that leave the folder of the repository are not followed. */
-export function probeBeside(manifest: Manifest, from = process.cwd()): Probe {
-  const base = dirname(resolve(from, manifest.file));
-  return ({ kind, ref }) => {
-    if (kind === 'measured')
-      return { kind: 'unchecked', why: 'a measurement needs a ledger to query; none is connected' };
-    const path = resolve(base, ref);
-    if (/^[a-z][a-z0-9+.-]*:/i.test(ref))
-      return { kind: 'unchecked', why: 'only files are checked, not addresses' };
-    if (relative(root(base), path).startsWith('..'))
-      return { kind: 'unchecked', why: 'outside the repository' };
-    try {
-      return { kind: 'file', sha256: hash('sha256', readFileSync(path)) };
-    } catch {
-      return { kind: 'absent' };
-    }
-  };
-}
-
-/** The folder of the repository that holds a manifest, or the folder of the manifest itself. */
-function root(directory: string): string {
-  for (let at = directory; ; at = dirname(at)) {
-    if (existsSync(join(at, '.git'))) return at;
-    if (dirname(at) === at) return directory;
   }
 }
 

@@ -1,3 +1,4 @@
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { LawChange, OutcomeChange } from '../assess/law-diff.ts';
 import { diffLaw, outcomeChanges } from '../assess/law-diff.ts';
 import { InputError } from '../facts/problem.ts';
@@ -5,7 +6,7 @@ import type { Law } from '../rules/law.ts';
 import type { Interval } from '../rules/rule.ts';
 import type { Arguments, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
-import { findManifests, momentOf, probeBeside, readManifests } from './input.ts';
+import { findManifests, momentOf, readManifests } from './input.ts';
 import { lawAt } from './revision.ts';
 import { paint, row } from './style.ts';
 

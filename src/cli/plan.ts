@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Conflict } from '../assess/conflict.ts';
 import { formatValue } from '../assess/demand.ts';
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { FeatureAssessment } from '../assess/feature.ts';
 import type { JoinedControl } from '../assess/join.ts';
 import type { Plan } from '../assess/plan.ts';
@@ -15,7 +16,7 @@ import type { Opposition } from '../rules/opposition.ts';
 import { readOppositions } from '../rules/opposition.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
-import { assessAll, probeBeside, QUESTION_OPTIONS } from './input.ts';
+import { assessAll, QUESTION_OPTIONS } from './input.ts';
 import { paint, row } from './style.ts';
 import { changeText, citation, count, sentence } from './words.ts';
 

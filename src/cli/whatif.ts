@@ -1,3 +1,4 @@
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { Answer, WhatIf } from '../assess/whatif.ts';
 import { whatIf } from '../assess/whatif.ts';
 import type { Manifest } from '../facts/manifest.ts';
@@ -7,7 +8,7 @@ import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
 import type { Arguments, Command, ExitCode, Io } from './command.ts';
 import { EXIT } from './command.ts';
-import { findManifests, lawOf, momentOf, probeBeside, QUESTION_OPTIONS, readManifests } from './input.ts';
+import { findManifests, lawOf, momentOf, QUESTION_OPTIONS, readManifests } from './input.ts';
 import { paint, row } from './style.ts';
 import { changeText, citation, count, effectOf } from './words.ts';
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Probe } from '../assess/evidence.ts';
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { Day } from '../facts/date.ts';
 import { parseDay, today } from '../facts/date.ts';
 import type { Manifest } from '../facts/manifest.ts';
@@ -8,7 +9,6 @@ import { InputError } from '../facts/problem.ts';
 import type { Law } from '../rules/law.ts';
 import type { LoadedLaw } from '../rules/load.ts';
 import { BUNDLED_LAW } from '../rules/load.ts';
-import { probeBeside } from './evidence-files.ts';
 import { loadLawAside } from './law-aside.ts';
 import type { Policy } from './policy.ts';
 import { specialise } from './policy.ts';

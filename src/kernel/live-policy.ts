@@ -1,3 +1,4 @@
+import { probeBeside } from '../assess/evidence-files.ts';
 import type { Day } from '../facts/date.ts';
 import type { Manifest } from '../facts/manifest.ts';
 import type { LoadedLaw } from '../rules/load.ts';
@@ -5,7 +6,6 @@ import { BUNDLED_LAW } from '../rules/load.ts';
 import type { CompileOptions } from './compile.ts';
 import { readManifestFile } from './compile.ts';
 import type { CallFacts, Decision } from './decision.ts';
-import { probeBeside } from './evidence-files.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { loadLawAside } from './law-aside.ts';
 import type { Explanation, Policy } from './policy.ts';

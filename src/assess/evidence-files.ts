@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import type { Probe } from '../assess/evidence.ts';
 import type { Manifest } from '../facts/manifest.ts';
+import type { Probe } from './evidence.ts';
 
 /** Looks at evidence files beside the manifest. Paths that leave the folder of the repository are not followed. */
 export function probeBeside(manifest: Manifest, from = process.cwd()): Probe {
