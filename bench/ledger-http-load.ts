@@ -1,7 +1,8 @@
 // The load generator of `ledger-http.ts`. It speaks just enough HTTP/1.1 over bare sockets: a full client costs more
 // than the server that it is to measure.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { cpuSeconds } from './processes.ts';
 
 const ENTRY_BYTES = 1024;
 /** Requests that are answered but not timed, so that both sides are compiled. */
@@ -177,18 +178,5 @@ async function checkSentAgain(
     for (const [offset, index] of (await send(connection, load, first)).entries()) {
       if (places.get(first + offset) !== index) throw new Error(`entry ${first + offset} was appended twice`);
     }
-  }
-}
-
-/** CPU time of a process so far; undefined where there is no `/proc`. */
-function cpuSeconds(pid: number): number | undefined {
-  try {
-    // proc(5): after the name in parentheses, utime and stime are the 12th and 13th field, in ticks of 1/100 s.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return undefined;
   }
 }

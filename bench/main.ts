@@ -31,6 +31,14 @@ const SCRIPTS: Readonly<Record<string, { readonly summary: string; readonly run:
       run: () => import('./ledger-postgres.ts'),
     },
     'ledger-sealed': { summary: 'full sealed records', run: () => import('./ledger-sealed.ts') },
+    'ledger-soak': {
+      summary: 'memory of a server over ten minutes [--minutes N]',
+      run: () => import('./ledger-soak.ts'),
+    },
+    'ledger-tessera': {
+      summary: 'append over HTTP beside Tessera, where Go is present',
+      run: () => import('./ledger-tessera.ts'),
+    },
     'ledger-verify': {
       summary: 'verify a bundle of a million entries',
       run: () => import('./ledger-verify.ts'),

@@ -1,0 +1,87 @@
+// Processes of a benchmark: servers and generators of load, each with a core of its own where `taskset` exists.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { createInterface } from 'node:readline';
+
+export const SERVER_CORE = 0;
+export const OTHER_CORE = 1;
+
+export const pinned = cpus().length > OTHER_CORE && succeeds('taskset', '--version');
+
+/** Starts a program on a core. `taskset` becomes what it starts, so the id is the program's own. */
+export function start(
+  core: number,
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const [program = '', ...rest] = pinned ? ['taskset', '-c', String(core), ...command] : command;
+  return spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+}
+
+/** A server that runs. */
+export interface Served {
+  /** What it printed first. */
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts a server of ours and waits for the address that it prints. */
+export async function serve(core: number, command: readonly string[]): Promise<Served> {
+  const child = start(core, command);
+  const errors = collected(child.stderr);
+  const url = await new Promise<string>((resolve, reject) => {
+    if (child.stdout !== null) createInterface(child.stdout).once('line', resolve);
+    child.once('exit', (code) =>
+      reject(new Error(`server ended with ${code} before it listened: ${errors()}`)),
+    );
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const code = await ended(child);
+    if (code !== 0) throw new Error(`server ended with ${code}: ${errors()}`);
+  };
+  return { url, pid: child.pid ?? 0, stop };
+}
+
+/** What a stream has given so far, as text. */
+export function collected(stream: NodeJS.ReadableStream | null): () => string {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
+}
+
+/** How a process ended. */
+export function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+/** Whether a program is there and does what it is asked. */
+export function succeeds(program: string, ...args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** CPU time of a process so far, of all its threads; undefined where there is no `/proc`. */
+export function cpuSeconds(pid: number): number | undefined {
+  try {
+    // proc(5): after the name in parentheses, utime and stime are the 12th and 13th field, in ticks of 1/100 s.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function figure(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
