@@ -16,6 +16,14 @@ import {
 } from '../store.ts';
 import { isTransient, type Sql, sqlState, UNIQUE_VIOLATION } from './connection.ts';
 import { growTree, lost } from './grow.ts';
+import {
+  emptyBatches,
+  insertPruned,
+  type LogRow,
+  readMinimum,
+  readPrunings,
+  writePruning,
+} from './pruning.ts';
 import { PRUNING_SCHEMA, SCHEMA } from './schema.ts';
 
 export interface PostgresStoreOptions {
@@ -150,10 +158,11 @@ class PostgresStore implements LogStore {
     const end = (index * TILE_WIDTH + width) * TILE_WIDTH ** level;
     if (width < 1 || width > TILE_WIDTH || !(await this.#covers(end))) throw notFound(tilePath(tile));
     if (level === 0) {
-      const pieces = await this.#batches('leaves', index * TILE_WIDTH, index * TILE_WIDTH + width);
-      return joined(
-        pieces.map(({ from, to, bytes }) => bytes.subarray(from * HASH_BYTES, to * HASH_BYTES)),
-        width * HASH_BYTES,
+      return this.#fixed(
+        'leaves',
+        HASH_BYTES,
+        index * TILE_WIDTH,
+        index * TILE_WIDTH + width,
         tilePath(tile),
       );
     }
@@ -166,7 +175,7 @@ class PostgresStore implements LogStore {
     const from = index * TILE_WIDTH;
     const what = `entries ${from} to ${from + width - 1}`;
     if (width < 1 || width > TILE_WIDTH || !(await this.#covers(from + width))) throw notFound(what);
-    const pieces = await this.#batches('body', from, from + width);
+    const pieces = await this.#bodies(from, from + width);
     // Asked for after the batches: what was there then was there before it was pruned.
     const gone = pieces.some(({ bytes }) => bytes.length === 0);
     const minimum = gone ? await this.minimum() : this.#minimum;
@@ -178,12 +187,7 @@ class PostgresStore implements LogStore {
 
   async readKeys(from: number, to: number): Promise<Uint8Array> {
     if (from < 0 || to < from || !(await this.#covers(to))) throw notFound(`entries ${from} to ${to - 1}`);
-    const pieces = await this.#batches('keys', from, to);
-    return joined(
-      pieces.map(({ from, to, bytes }) => bytes.subarray(from * KEY_BYTES, to * KEY_BYTES)),
-      (to - from) * KEY_BYTES,
-      'keys',
-    );
+    return this.#fixed('keys', KEY_BYTES, from, to, 'keys');
   }
 
   async head(): Promise<SignedHead | undefined> {
@@ -247,41 +251,19 @@ class PostgresStore implements LogStore {
   }
 
   async minimum(): Promise<number> {
-    const [row] = await this.#sql<{ minimum: number }[]>`
-      SELECT coalesce(max(minimum), 0)::bigint AS minimum FROM comity.pruning
-      WHERE log = ${this.#log} AND state <> 'planned'`;
-    this.#minimum = row?.minimum ?? 0;
+    this.#minimum = await readMinimum(this.#sql, this.#log);
     return this.#minimum;
   }
 
-  async prunings(): Promise<readonly Pruning[]> {
-    const rows = await this.#sql<PruningRow[]>`
-      SELECT state, minimum, announcement, policy, at FROM comity.pruning WHERE log = ${this.#log}
-      ORDER BY state = 'planned', minimum`;
-    return rows.map(({ announcement, ...row }) => ({ ...row, announcement: new Uint8Array(announcement) }));
+  prunings(): Promise<readonly Pruning[]> {
+    return readPrunings(this.#sql, this.#log);
   }
 
   async keepPruning(pruning: Pruning): Promise<void> {
     this.#checkOpen();
-    const { state, minimum, policy, at } = pruning;
-    const announcement = Buffer.from(pruning.announcement);
     const before = await this.minimum();
-    if (minimum < before) throw prunedError(before);
-    const [row] = await this.#patiently(
-      () => this.#sql<{ minimum: number }[]>`
-        WITH fence AS (
-          SELECT id FROM comity.log WHERE id = ${this.#log} AND epoch = ${this.#epoch}
-        ), dropped AS (
-          DELETE FROM comity.pruning USING fence
-          WHERE log = fence.id AND state = 'planned' AND minimum <> ${minimum}
-        )
-        INSERT INTO comity.pruning (log, minimum, state, announcement, policy, at)
-        SELECT id, ${minimum}, ${state}, ${announcement}, ${policy}, ${at} FROM fence
-        ON CONFLICT (log, minimum) DO UPDATE SET state = excluded.state,
-          announcement = excluded.announcement, policy = excluded.policy, at = excluded.at
-        RETURNING minimum`,
-    );
-    if (row === undefined) throw fenced();
+    if (pruning.minimum < before) throw prunedError(before);
+    if (!(await this.#patiently(() => writePruning(this.#sql, this.#row, pruning)))) throw fenced();
     await this.minimum();
   }
 
@@ -290,29 +272,15 @@ class PostgresStore implements LogStore {
     const minimum = await this.minimum();
     let removed = 0;
     for (let from = 0; from < minimum; from += PRUNE_STEP) {
-      // A batch that reaches over the minimum keeps its bytes until all of it is below.
-      const [row] = await this.#patiently(
-        () => this.#sql<{ bytes: number }[]>`
-          WITH old AS (
-            SELECT first, octet_length(body) AS bytes FROM comity.batch
-            WHERE log = ${this.#log} AND first >= ${from} AND first < ${from + PRUNE_STEP}
-              AND first + count <= ${minimum} AND octet_length(body) > 0
-          ), emptied AS (
-            UPDATE comity.batch SET body = '' FROM old WHERE log = ${this.#log} AND batch.first = old.first
-          )
-          SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM old`,
-      );
-      removed += row?.bytes ?? 0;
-      onProgress(Math.min(minimum, from + PRUNE_STEP) / PRUNE_STEP, minimum / PRUNE_STEP);
+      removed += await this.#patiently(() => emptyBatches(this.#sql, this.#log, from, minimum));
+      onProgress(from / PRUNE_STEP + 1, minimum / PRUNE_STEP);
     }
     return removed;
   }
 
   async adoptPruned(leaves: Uint8Array, keys: Uint8Array): Promise<void> {
     checkAdoption((await this.grow()).size, await this.minimum(), leaves, keys);
-    const columns = { body: Buffer.alloc(0), leaves: Buffer.from(leaves), keys: Buffer.from(keys) };
-    if ((await this.#patiently(() => this.#insertBatch(PRUNE_STEP, columns))) !== 'taken') return;
-    throw new LedgerError('damaged', 'database holds keys of the log already', 'move it into an empty store');
+    if (!(await this.#patiently(() => insertPruned(this.#sql, this.#row, leaves, keys)))) throw fenced();
   }
 
   async close(): Promise<void> {
@@ -321,10 +289,8 @@ class PostgresStore implements LogStore {
 
   /** One statement: takes the row of the log, the next places, the keys, and keeps the batch. */
   async #insert(entries: readonly NewEntry[]): Promise<number | 'taken'> {
-    return this.#insertBatch(entries.length, encoded(entries));
-  }
-
-  async #insertBatch(count: number, { body, leaves, keys }: BatchColumns): Promise<number | 'taken'> {
+    const count = entries.length;
+    const { body, leaves, keys } = encoded(entries);
     try {
       const [row] = await this.#sql<{ first: number }[]>`
         WITH place AS (
@@ -372,18 +338,34 @@ class PostgresStore implements LogStore {
     return size <= this.#grown;
   }
 
-  /** The batches that hold entries `from` to `to`, and which of their entries those are. */
-  async #batches(column: 'leaves' | 'body' | 'keys', from: number, to: number) {
-    const rows = await this.#sql<{ first: number; count: number; bytes: Buffer }[]>`
-      SELECT first, count, ${this.#sql(column)} AS bytes FROM comity.batch
-      WHERE log = ${this.#log} AND first < ${to}
-        AND first >= coalesce((SELECT max(first) FROM comity.batch WHERE log = ${this.#log} AND first <= ${from}), 0)
-      ORDER BY first`;
-    return rows.map(({ first, count, bytes }) => ({
-      bytes,
+  /** The bodies of the batches that hold entries `from` to `to`, and which of their entries those are. */
+  async #bodies(from: number, to: number) {
+    const rows = await this.#sql<{ first: number; count: number; body: Buffer }[]>`
+      SELECT first, count, body FROM comity.batch WHERE ${this.#holding(from, to)} ORDER BY first`;
+    return rows.map(({ first, count, body }) => ({
+      bytes: body,
       from: Math.max(0, from - first),
       to: Math.min(count, to - first),
     }));
+  }
+
+  /** What a column of `size` bytes for each entry has of entries `from` to `to`. */
+  async #fixed(column: 'leaves' | 'keys', size: number, from: number, to: number, what: string) {
+    const rows = await this.#sql<{ bytes: Buffer }[]>`
+      SELECT substring(${this.#sql(column)} FROM (greatest(0, ${from} - first) * ${size} + 1)::integer
+        FOR ((least(count, ${to} - first) - greatest(0, ${from} - first)) * ${size})::integer) AS bytes
+      FROM comity.batch WHERE ${this.#holding(from, to)} ORDER BY first`;
+    return joined(
+      rows.map(({ bytes }) => bytes),
+      (to - from) * size,
+      what,
+    );
+  }
+
+  /** Condition: batches that hold entries `from` to `to`. */
+  #holding(from: number, to: number) {
+    return this.#sql`log = ${this.#log} AND first < ${to}
+      AND first >= coalesce((SELECT max(first) FROM comity.batch WHERE log = ${this.#log} AND first <= ${from}), 0)`;
   }
 
   /** Tries again while the server is away. Every statement here may be repeated: keys and notes see to that. */
@@ -401,6 +383,10 @@ class PostgresStore implements LogStore {
     }
   }
 
+  get #row(): LogRow {
+    return { log: this.#log, epoch: this.#epoch };
+  }
+
   #checkOpen(): void {
     if (this.#closed) throw new LedgerError('closed', 'log is closed', 'open the log again');
   }
@@ -413,23 +399,13 @@ interface HeadRow {
   readonly at: number;
 }
 
-interface PruningRow extends Omit<Pruning, 'announcement'> {
-  readonly announcement: Buffer;
-}
-
-interface BatchColumns {
-  readonly body: Buffer;
-  readonly leaves: Buffer;
-  readonly keys: Buffer;
-}
-
 const EMPTY = new Uint8Array(0);
 
 function headOf({ size, root, note, at }: HeadRow): SignedHead {
   return { size, root: new Uint8Array(root), note, at };
 }
 
-function encoded(entries: readonly NewEntry[]): BatchColumns {
+function encoded(entries: readonly NewEntry[]): { body: Buffer; leaves: Buffer; keys: Buffer } {
   const bytes = entries.reduce((sum, entry) => sum + ENTRY_FRAME_BYTES + entry.bytes.length, 0);
   const body = Buffer.allocUnsafe(bytes);
   entries.reduce((end, entry) => writeEntry(body, end, entry.bytes), 0);
