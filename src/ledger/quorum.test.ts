@@ -67,8 +67,9 @@ describe('a quorum file', () => {
     v: 'comity.quorum/1',
     required: 3,
     log_operator: 'acme',
-    witnesses: witnessesIn([1, 1, 1, 1]).map(({ url, ...witness }) => ({
+    witnesses: witnessesIn([1, 1, 1, 1]).map(({ url, ...witness }, i) => ({
       ...witness,
+      country: ['DE', 'br', 'JP', 'ch'][i],
       key: formatVerifierKey(witness.key),
       url: 'https://w.example/',
     })),
@@ -79,8 +80,50 @@ describe('a quorum file', () => {
       required: 3,
       rogue: 1,
       logOperator: 'acme',
-      witnesses: [{ name: 'w0', country: 'C0' }, {}, {}, {}],
+      witnesses: [{ name: 'w0', country: 'de' }, {}, {}, {}],
     });
+  });
+
+  test('counts a country once, and an operator, however they are written', () => {
+    const written = (countries: readonly string[], operator = (i: number) => `operator-${i}`) =>
+      parseQuorum(
+        JSON.stringify({
+          ...file,
+          witnesses: file.witnesses.map((witness, i) => ({
+            ...witness,
+            country: countries[i],
+            operator: operator(i),
+          })),
+        }),
+      );
+    expect(quorumProblems(written(['de', 'br', 'jp', 'ch']))).toEqual([]);
+    // The United Kingdom twice: three of three countries are required, not three of four.
+    const twice = written(['gb', 'UK', 'jp', 'ch']);
+    expect(twice.witnesses.map(({ country }) => country)).toEqual(['gb', 'gb', 'jp', 'ch']);
+    expect(quorumProblems({ ...twice, required: 2 }).map(({ kind }) => kind)).toContain('overlap');
+    expect(quorumProblems(written(['DE', 'dd', 'de', 'ch'])).map(({ kind }) => kind)).toContain(
+      'unreachable',
+    );
+    const one = written(['de', 'br', 'jp', 'ch'], (i) => ['Acme', 'acme', 'ACME', 'other'][i] ?? '');
+    expect(quorumProblems(one).map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['operator', 'self-vouching']),
+    );
+  });
+
+  test('gives a witness one vote, however many keys it has', () => {
+    const { name } = keyOf(0);
+    const second = verifierKey(name, SIGNATURE_TYPES.mlDsa44Cosignature, Buffer.alloc(1312, 7));
+    const [first, , ...others] = witnessesIn([1, 1, 1, 1]);
+    if (first === undefined) throw new Error('a witness expected');
+    const doubled = quorumOf([first, { ...first, name: 'again', key: second, country: 'C1' }, ...others], 3);
+    expect(quorumProblems(doubled)).toEqual(
+      expect.arrayContaining([
+        {
+          kind: 'doubled',
+          message: 'witnesses `w0` and `again` are one, `w0.example`: list one of its keys',
+        },
+      ]),
+    );
   });
 
   test.each([
@@ -93,6 +136,11 @@ describe('a quorum file', () => {
       JSON.stringify({ ...file, witnesses: [{ ...file.witnesses[0], country: undefined }] }),
       '`country` is not',
     ],
+    ...['Germany', 'D', '276', 'el', 'eu', 'un', 'zz', 'd1', 'де'].map((country) => [
+      `country ${country}`,
+      JSON.stringify({ ...file, witnesses: [{ ...file.witnesses[0], country }] }),
+      'is not the code of a country',
+    ]),
     [
       'a key that is none',
       JSON.stringify({ ...file, witnesses: [{ ...file.witnesses[0], key: 'k' }] }),

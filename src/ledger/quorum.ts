@@ -31,7 +31,7 @@ export interface Quorum {
 
 /** Why a quorum does not give what it promises. */
 export interface QuorumProblem {
-  readonly kind: 'overlap' | 'unreachable' | 'operator' | 'cloud' | 'self-vouching';
+  readonly kind: 'overlap' | 'unreachable' | 'operator' | 'cloud' | 'self-vouching' | 'doubled';
   readonly message: string;
 }
 
@@ -41,7 +41,7 @@ export interface QuorumProblem {
  * Two heads that contradict each other are both accepted only if each has the votes of `required` countries, of which
  * at least 2K − C are the same. An honest country (one in which no two majorities can meet in dishonest witnesses
  * only) never votes for both, so all of those must be dishonest: 2K − C must be more than can be. The same for every
- * operator and every cloud by itself, in however many countries it is.
+ * operator and every cloud by itself, in however many countries it is. A witness has one vote, however many keys.
  */
 export function quorumProblems(quorum: Quorum): readonly QuorumProblem[] {
   const { required, rogue, logOperator, witnesses } = quorum;
@@ -81,6 +81,14 @@ export function quorumProblems(quorum: Quorum): readonly QuorumProblem[] {
       problems.push({
         kind: 'self-vouching',
         message: `witness ${quoted(witness.name)} is run by ${quoted(witness.operator)}, which runs the log`,
+      });
+    }
+  }
+  for (const [name, same] of Map.groupBy(witnesses, ({ key }) => key.name)) {
+    if (same.length > 1) {
+      problems.push({
+        kind: 'doubled',
+        message: `witnesses ${same.map((witness) => quoted(witness.name)).join(' and ')} are one, ${quoted(name)}: list one of its keys`,
       });
     }
   }
@@ -142,7 +150,9 @@ const MOST_WITNESSES = 100;
 
 /**
  * Reads a quorum file: JSON with `v`, `required`, `rogue` (default 1), `log_operator`, and `witnesses`, each with
- * `name`, `key`, `url`, `country`, `operator`, `cloud`.
+ * `name`, `key`, `url`, `country` (ISO 3166-1, two letters), `operator`, `cloud`. However a country is spelled, it is one:
+ * letters of either size, and codes of states that are part of it now or that it is also called by. Operators and clouds
+ * are compared without regard to the size of letters too.
  * @throws {LedgerError} `quorum-invalid`
  */
 export function parseQuorum(text: string): Quorum {
@@ -161,7 +171,7 @@ export function parseQuorum(text: string): Quorum {
   return {
     required: count(required, 'required'),
     rogue: count(rogue, 'rogue'),
-    logOperator: logOperator === undefined ? undefined : word(logOperator, 'log_operator'),
+    logOperator: logOperator === undefined ? undefined : word(logOperator, 'log_operator').toLowerCase(),
     witnesses: witnesses.map((witness: unknown) => witnessOf(object(witness, 'witness'))),
   };
 }
@@ -174,14 +184,29 @@ function witnessOf(json: Readonly<Record<string, unknown>>): QuorumWitness {
       name: word(name, 'name'),
       key: parseVerifierKey(word(key, 'key')),
       url: url === undefined ? undefined : word(url, 'url'),
-      country: word(country, 'country'),
-      operator: word(operator, 'operator'),
-      cloud: word(cloud, 'cloud'),
+      country: countryOf(word(country, 'country')),
+      operator: word(operator, 'operator').toLowerCase(),
+      cloud: word(cloud, 'cloud').toLowerCase(),
     };
   } catch (error) {
     if (error instanceof TlogError) throw invalid(error.message);
     throw error;
   }
+}
+
+/** Regions that have a code of two letters, and no courts or police of their own. */
+const NO_COUNTRIES: readonly string[] = ['EU', 'EZ', 'UN', 'QO', 'XA', 'XB', 'ZZ'];
+
+/** The one code of a country, in small letters. */
+function countryOf(code: string): string {
+  if (/^[a-z]{2}$/i.test(code)) {
+    // CLDR knows the codes that a country is also called by, and those of states that became part of it.
+    const { region = '' } = new Intl.Locale('und', { region: code });
+    const known =
+      new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' }).of(region) !== undefined;
+    if (known && !NO_COUNTRIES.includes(region)) return region.toLowerCase();
+  }
+  throw invalid(`\`country\` ${quoted(code)} is not the code of a country, such as \`de\``);
 }
 
 function object(value: unknown, what: string): Readonly<Record<string, unknown>> {
