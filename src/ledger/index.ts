@@ -6,7 +6,8 @@
  * - `startProducer`: makes numbered records.
  * - `exportEvidence`, `verifyEvidence`: evidence for an auditor, and the auditor's side. `evidence/verify.ts` runs in a
  *   browser.
- * - `fsck`: recomputes everything from the entries.
+ * - `fsck`: recomputes everything from the entries. `moveLog`: the same tree in another store. `prune`: removes the bytes
+ *   of entries that have outlived their retention. `exportStatic`: a log as files for any web server.
  * - `openRecordIndex`, `openPostgresIndex`, `follow`: finds records.
  * - `serveLog`: a log over HTTP. `monitorLog`: compares a log with its witnesses and with what was seen before.
  * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
@@ -45,6 +46,7 @@ export {
   openFilesStore,
 } from './files/files-store.ts';
 export { filesSource } from './files/fsck-source.ts';
+export { openFilesHolds } from './files/holds.ts';
 export { type FilesVaultOptions, openFilesVault } from './files/vault.ts';
 export {
   type Diagnosis,
@@ -56,6 +58,7 @@ export {
   type LogFault,
   storeSource,
 } from './fsck.ts';
+export { type Holds, holdsOfRecords } from './holds.ts';
 export {
   type Ledger,
   type LedgerOptions,
@@ -77,6 +80,7 @@ export { moveLog } from './move.ts';
 export { nodeHasher } from './node-hash.ts';
 export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';
 export { connect, type Sql } from './postgres/connection.ts';
+export { openPostgresHolds } from './postgres/holds.ts';
 export { openPostgresIndex } from './postgres/postgres-index.ts';
 export {
   createPostgresStore,
@@ -92,6 +96,8 @@ export {
   type RecordContext,
   startProducer,
 } from './producer.ts';
+export { type KeptBack, type Prunable, type PruneConditions, prunable } from './prunable.ts';
+export { type PruneOptions, type PruneProgress, type PruneReport, prune } from './prune.ts';
 export { type Follower, follow } from './query/follower.ts';
 export type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './query/record-index.ts';
 export { openRecordIndex } from './query/sqlite-index.ts';
@@ -128,11 +134,14 @@ export {
   type Writer,
 } from './server/writers.ts';
 export { parseSplitView, type SplitView, splitView, verifySplitView } from './split-view.ts';
+export { exportStatic, type StaticReport } from './static-tree.ts';
 export {
   KEY_BYTES,
   type LogStore,
   type NewEntry,
   type Placement,
+  PRUNE_STEP,
+  type Pruning,
   type SignedHead,
   type TreeHead,
 } from './store.ts';
