@@ -89,8 +89,8 @@ export function runLawExport(loaded: LoadedLaw, args: Arguments, io: Io): ExitCo
   const { law, digest } = loaded;
   const selection = { law, digest, moment: momentOf(args), wanted: wantedBy(loaded, args) };
   const exported = exportFor(target, selection, args.flag('skip-inexpressible'));
-  for (const { message, at } of exported.skipped)
-    io.err(`skipped: ${at === undefined ? '' : `${at.file}:${at.line}: `}${message}\n`);
+  for (const { rule, why } of exported.skipped)
+    io.err(`skipped: ${rule.at.file}:${rule.at.line}: ${why.message}\n`);
   const paths = args.texts('input');
   const inputs = paths.length === 0 ? [] : inputsOf(target, exported, manifestsOf(loaded, paths), args);
   const directory = args.text('out');

@@ -1,5 +1,5 @@
 import type { Problem } from '../../facts/problem.ts';
-import type { Definition, Exported, ExportedFact, ExportedRule } from './exported.ts';
+import type { Definition, Exported, ExportedFact, ExportedRule, SkippedRule } from './exported.ts';
 import type { Formula, Rail, TestFormula } from './formula.ts';
 import { RAILS } from './formula.ts';
 import { EXPRESSED, headerOf, LEFT_OUT, oneLine, placeOf } from './header.ts';
@@ -17,7 +17,7 @@ const COVERAGE: Coverage = {
   expressed: [
     ...EXPRESSED,
     'action `evaluate`: one `permit` policy per rule and rail; the determining policies of the answer are the rules that hold',
-    'action `release` in a market: denied where a prohibition possibly applies, and only there',
+    'action `release` in a market: denied where a prohibition possibly applies or has been skipped, and where no binding law is exported; only there',
   ],
   leftOut: [
     ...LEFT_OUT,
@@ -52,9 +52,11 @@ export function cedarPolicies(exported: Exported): Readonly<Record<string, strin
     }),
     ...(one.prohibits ? forbid(one, writer.expression(one.rails.possibly)) : []),
   ]);
-  const release =
-    '@id("release")\npermit (\n  principal is Comity::Feature,\n  action == Comity::Action::"release",\n  resource is Comity::Place\n);';
-  return Object.fromEntries([['release', release], ...policies]);
+  return Object.fromEntries([
+    ...(exported.ruled.length === 0 ? [] : [['release', release(exported.ruled)]]),
+    ...policies,
+    ...exported.skipped.filter(({ prohibits }) => prohibits).map(forbidSkipped),
+  ]);
 }
 
 function forbid(one: ExportedRule, condition: string | boolean): readonly (readonly [string, string])[] {
@@ -63,7 +65,20 @@ function forbid(one: ExportedRule, condition: string | boolean): readonly (reado
   return [[id, `${annotations(id, one)}\n${policy('forbid', 'release', one, condition)}`]];
 }
 
-function annotations(id: string, one: ExportedRule): string {
+/** What is not exported may apply. */
+function forbidSkipped({ rule, rulebook, why }: SkippedRule): readonly [string, string] {
+  const id = `forbid ${rule.id}`;
+  const one = { rule, rulebook, status: `skipped: ${why.message}` };
+  return [id, `${annotations(id, one)}\n${policy('forbid', 'release', one, true)}`];
+}
+
+/** Where no law is encoded nothing can be told: that is no permission. */
+function release(places: readonly string[]): string {
+  const ruled = places.map((place) => `resource in Comity::Place::${quote(place)}`).join(' || ');
+  return `@id("release")\npermit (\n  principal is Comity::Feature,\n  action == Comity::Action::"release",\n  resource is Comity::Place\n) when {\n  ${ruled}\n};`;
+}
+
+function annotations(id: string, one: Pick<ExportedRule, 'rule' | 'rulebook' | 'status'>): string {
   const { rule, rulebook, status } = one;
   return [
     ['id', id],
@@ -81,7 +96,7 @@ function annotations(id: string, one: ExportedRule): string {
 function policy(
   effect: 'permit' | 'forbid',
   action: string,
-  { rulebook }: ExportedRule,
+  { rulebook }: Pick<ExportedRule, 'rulebook'>,
   condition: string | true,
 ): string {
   const scope = `${effect} (\n  principal is Comity::Feature,\n  action == Comity::Action::"${action}",\n  resource in Comity::Place::${quote(rulebook.jurisdiction)}\n)`;

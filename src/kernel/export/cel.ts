@@ -11,6 +11,7 @@ const COVERAGE: Coverage = {
     '`rules`: an expression for each rail, and the place whose law the rule is: evaluate those of the places of the input',
     '`variables`: what rules share, in the order in which to evaluate them, as in Kubernetes admission policies; each is put into `variables` under its name',
     '`places`: whether some prohibition of a place definitely, or possibly, applies: a market is not allowed where one of its places says so',
+    '`ruled`: places with binding law; of a market with none of them nothing can be told',
   ],
   leftOut: LEFT_OUT,
 };
@@ -29,6 +30,7 @@ export interface CelFile {
     readonly notAllowed: string;
     readonly notAllowedPossibly: string;
   }[];
+  readonly ruled: readonly string[];
   /** The bounds that rules test, by fact: what positions count. */
   readonly scales: Readonly<Record<string, readonly string[]>>;
 }
@@ -99,6 +101,7 @@ export function celFile(exported: Exported): CelFile {
         notAllowedPossibly: write(or(own.map(({ rails }) => rails.possibly))),
       };
     }),
+    ruled: exported.ruled,
     scales: Object.fromEntries(
       [...exported.facts.values()].flatMap(({ key, scale }) => (scale.length === 0 ? [] : [[key, scale]])),
     ),

@@ -52,8 +52,18 @@ export interface Exported {
   readonly definitions: readonly Definition[];
   /** By key, sorted. */
   readonly facts: ReadonlyMap<string, ExportedFact>;
-  /** Left out on request, because the target cannot express them. */
-  readonly skipped: readonly Problem[];
+  /** Places with a binding rulebook among those exported, sorted. Of a market in none of them nothing can be told. */
+  readonly ruled: readonly string[];
+  /** Left out on request, because the target cannot express them, by id. */
+  readonly skipped: readonly SkippedRule[];
+}
+
+/** A rule that is not exported. One that prohibits has to be taken as one that possibly applies. */
+export interface SkippedRule {
+  readonly rule: Rule;
+  readonly rulebook: Rulebook;
+  readonly prohibits: boolean;
+  readonly why: Problem;
 }
 
 /** What to export. */
@@ -129,8 +139,8 @@ export function exportLaw(
           ]),
     );
     definitions.push({ kind: 'rule', name: rule.id, rails });
-    const prohibits = rule.effect.kind === 'prohibit' && weightOf(rule, rulebook, 'true') === 'counts';
-    rules.push({ rule, rulebook, status: statusOf(rule, moment), rails, prohibits });
+    const status = statusOf(rule, moment);
+    rules.push({ rule, rulebook, status, rails, prohibits: doesProhibit(rule, rulebook) });
   };
   asked.forEach(visit);
   return {
@@ -141,10 +151,12 @@ export function exportLaw(
     idle: idle.sort((a, b) => byText(a.rule.id, b.rule.id)),
     definitions,
     facts: factsOf(law, definitions),
-    skipped: [...skipped]
-      .filter(([id]) => wantedRule(law, id, wanted))
-      .sort(([a], [b]) => byText(a, b))
-      .map(([, problem]) => problem),
+    ruled: ruledBy(law, wanted),
+    skipped: [...law.rules.values()].filter(wanted).flatMap((rule) => {
+      const why = skipped.get(rule.id);
+      const rulebook = rulebookOf(law, rule);
+      return why === undefined ? [] : [{ rule, rulebook, prohibits: doesProhibit(rule, rulebook), why }];
+    }),
   };
 }
 
@@ -156,9 +168,16 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function wantedRule(law: Law, id: string, wanted: (rule: Rule) => boolean): boolean {
-  const rule = law.rules.get(id);
-  return rule !== undefined && wanted(rule);
+function doesProhibit(rule: Rule, rulebook: Rulebook): boolean {
+  return rule.effect.kind === 'prohibit' && weightOf(rule, rulebook, 'true') === 'counts';
+}
+
+/** Places of which an assessment would not say that no rulebook covers them. */
+function ruledBy(law: Law, wanted: (rule: Rule) => boolean): readonly string[] {
+  const covering = [...law.rulebooks.values()].filter(
+    ({ binding, status, rules }) => binding && status.state !== 'bill' && rules.some(wanted),
+  );
+  return [...new Set(covering.map(({ jurisdiction }) => jurisdiction))].sort();
 }
 
 /** Rules that cannot be expressed, and those that cannot be answered without them. */

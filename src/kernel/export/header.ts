@@ -28,7 +28,7 @@ export function headerOf(
     'Left out:',
     ...leftOut.map((line) => `- ${line}`),
     ...(skipped.length === 0 ? [] : ['Skipped, because it cannot be expressed here:']),
-    ...skipped.map(({ message, at }) => `- ${message}${at === undefined ? '' : ` (${at.file}:${at.line})`}`),
+    ...skipped.map(({ rule, why }) => `- ${why.message} (${placeOf({ rule })})`),
     ...(idle.length === 0 ? [] : ['Not in force on this day, so that they never apply:']),
     ...idle.map(({ rule, why }) => `- ${rule.id} (${oneLine(rule.cite)}): ${why}`),
   ];

@@ -9,7 +9,7 @@ const COVERAGE: Coverage = {
   expressed: [
     ...EXPRESSED,
     '`definitely`, `possibly`: the rules of the places of `input`; `unknown` is the second less the first',
-    '`not_allowed`: prohibitions that definitely apply in the market; `not_allowed_possibly`: those that possibly do',
+    '`not_allowed`: prohibitions that definitely apply in the market; `not_allowed_possibly`: those that possibly do; `ruled`: false where no binding law is exported, so that nothing can be told',
   ],
   leftOut: LEFT_OUT,
 };
@@ -47,7 +47,7 @@ function render(exported: Exported): string {
     'import rego.v1',
     '',
     'answer := {',
-    ...['definitely', 'possibly', 'unknown', 'not_allowed', 'not_allowed_possibly'].map(
+    ...['definitely', 'possibly', 'unknown', 'not_allowed', 'not_allowed_possibly', 'ruled'].map(
       (name) => `  "${name}": ${name},`,
     ),
     '}',
@@ -57,6 +57,10 @@ function render(exported: Exported): string {
     'not_allowed := definitely & prohibitions',
     '',
     'not_allowed_possibly := possibly & prohibitions',
+    '',
+    'default ruled := false',
+    '',
+    `ruled if { some place in input.places; place in ${set(exported.ruled)} }`,
     '',
     ...RAILS.flatMap((rail) => [
       '# Whatever is exported, the set is there.',

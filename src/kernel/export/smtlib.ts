@@ -47,7 +47,10 @@ function render(exported: Exported): string {
     ];
   };
   const prohibitions = rules.filter(({ prohibits }) => prohibits);
-  const places = [...new Set(prohibitions.map(({ rulebook }) => rulebook.jurisdiction))].sort();
+  const skipped = exported.skipped.filter(({ prohibits }) => prohibits);
+  const places = [
+    ...new Set([...prohibitions, ...skipped].map(({ rulebook }) => rulebook.jurisdiction)),
+  ].sort();
   return `${[
     ...headerOf('SMT-LIB 2', COVERAGE, exported).map((line) => (line === '' ? ';' : `; ${line}`)),
     '',
@@ -68,9 +71,17 @@ function render(exported: Exported): string {
     ]),
     ...places.flatMap((place) => {
       const own = prohibitions.filter(({ rulebook }) => rulebook.jurisdiction === place);
+      // What is not exported may apply.
+      const unsaid: Formula = {
+        kind: 'constant',
+        value: skipped.some(({ rulebook }) => rulebook.jurisdiction === place),
+      };
       return [
         define(`not allowed ${place}`, expression(or(own.map(({ rails }) => rails.definitely)))),
-        define(`not allowed possibly ${place}`, expression(or(own.map(({ rails }) => rails.possibly)))),
+        define(
+          `not allowed possibly ${place}`,
+          expression(or([unsaid, ...own.map(({ rails }) => rails.possibly)])),
+        ),
       ];
     }),
   ].join('\n')}\n`;

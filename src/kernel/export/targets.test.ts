@@ -55,6 +55,7 @@ function assessed({ market, knowledge }: Subject): {
   readonly forbidden: readonly string[];
   readonly open: readonly string[];
   readonly outcome: string;
+  readonly ruled: boolean;
 } {
   const probe = (): { readonly kind: 'absent' } => ({ kind: 'absent' });
   const { reasons, outcome } = assess({
@@ -72,7 +73,12 @@ function assessed({ market, knowledge }: Subject): {
         'finding' in reason && kinds.includes(reason.kind) ? [reason.finding.rule.id] : [],
       )
       .sort();
-  return { forbidden: of('prohibited'), open: of('prohibited', 'prohibition-open', 'per-request'), outcome };
+  return {
+    forbidden: of('prohibited'),
+    open: of('prohibited', 'prohibition-open', 'per-request'),
+    outcome,
+    ruled: reasons.every(({ kind }) => kind !== 'no-rulebook'),
+  };
 }
 
 const SUBJECTS = [
@@ -149,11 +155,35 @@ describe('Cedar', () => {
   test('denies release exactly where a prohibition possibly applies in the market', () => {
     const decide = cedarDecider(exported);
     for (const one of SUBJECTS) {
-      const { open } = assessed(one);
+      const { open, ruled } = assessed(one);
       const { decision, reasons } = decide(inputOf(exported, one), 'release');
-      expect(decision).toBe(open.length > 0 ? 'deny' : 'allow');
+      expect(decision).toBe(open.length > 0 || !ruled ? 'deny' : 'allow');
       if (open.length > 0) expect([...reasons].sort()).toEqual(open.map((id) => `forbid ${id}`));
     }
+  });
+
+  test('denies release where no law is exported, and for a prohibition that is skipped', () => {
+    const [ban] = exported.rules.filter(({ prohibits }) => prohibits);
+    if (ban === undefined) throw new RangeError();
+    const clear = subject({
+      't.a': false,
+      't.kind': 'blue',
+      't.uses': ['three'],
+      't.count': '0',
+      'market.since': '2030-01-01',
+    });
+    const decision = (of: Exported, one: Subject): string =>
+      cedarDecider(of)(inputOf(of, one), 'release').decision;
+    expect(decision(exported, clear)).toBe('allow');
+    expect(decision(exported, subject({}, 'NO'))).toBe('deny');
+    const why = { code: 'too-large', message: 'too large' } as const;
+    const without = exportLaw(
+      { law, digest: 'test', moment: MOMENT, wanted: () => true },
+      new Map([[ban.rule.id, why]]),
+    );
+    expect(without.skipped.map(({ rule }) => rule.id)).toEqual([ban.rule.id]);
+    expect(decision(without, clear)).toBe('deny');
+    expect(smtlib.render(without)).toContain('(define-fun |not allowed possibly AA| () Bool true)');
   });
 
   test('is told of a rule too large for one policy, or leaves it out with all that depends on it', () => {
@@ -174,7 +204,7 @@ describe('Cedar', () => {
       /aa\/act\.yaml:\d+:\d+: rule `aa\/act:d14` rests on 16384 tests/,
     );
     const skipping = exportFor(TARGETS.cedar, selection, true);
-    expect(skipping.skipped.map(({ message }) => message.slice(0, 20))).toEqual([
+    expect(skipping.skipped.map(({ why }) => why.message.slice(0, 20))).toEqual([
       'rule `aa/act:d14` re',
       'rule `aa/act:d15` re',
     ]);
@@ -220,9 +250,10 @@ describe('Rego', () => {
     const evaluate = await opaEvaluator(readFileSync(COMPILED));
     for (const one of SUBJECTS) {
       const answer = evaluate(inputOf(exported, one));
-      const { forbidden, open, outcome } = assessed(one);
+      const { forbidden, open, outcome, ruled } = assessed(one);
       expect([...answer.not_allowed].sort()).toEqual(forbidden);
       expect([...answer.not_allowed_possibly].sort()).toEqual(open);
+      expect(answer.ruled).toBe(ruled);
       expect(answer.not_allowed.length > 0).toBe(outcome === 'not-allowed');
     }
   });

@@ -7,7 +7,7 @@
 # - conditions, scopes, conclusions and classes, exceptions and exceptions to exceptions, dates and states of law as of the day above
 # - points of law that are unsettled: never more than possibly
 # - `definitely`, `possibly`: the rules of the places of `input`; `unknown` is the second less the first
-# - `not_allowed`: prohibitions that definitely apply in the market; `not_allowed_possibly`: those that possibly do
+# - `not_allowed`: prohibitions that definitely apply in the market; `not_allowed_possibly`: those that possibly do; `ruled`: false where no binding law is exported, so that nothing can be told
 # Left out:
 # - what follows from facts by the vocabulary (places, constraints): the input states it, `comity law export --input` writes it
 # - whether a duty is met, whose it is, and so `allowed-if` and `allowed`: they need the controls of a manifest; `comity check` has them
@@ -26,6 +26,7 @@ answer := {
   "unknown": unknown,
   "not_allowed": not_allowed,
   "not_allowed_possibly": not_allowed_possibly,
+  "ruled": ruled,
 }
 
 unknown := possibly - definitely
@@ -33,6 +34,10 @@ unknown := possibly - definitely
 not_allowed := definitely & prohibitions
 
 not_allowed_possibly := possibly & prohibitions
+
+default ruled := false
+
+ruled if { some place in input.places; place in {"AA", "UU"} }
 
 # Whatever is exported, the set is there.
 definitely contains "" if false

@@ -145,6 +145,7 @@ interface RegoAnswer {
   readonly unknown: readonly string[];
   readonly not_allowed: readonly string[];
   readonly not_allowed_possibly: readonly string[];
+  readonly ruled: boolean;
 }
 
 /** Evaluates rules compiled by OPA. */
