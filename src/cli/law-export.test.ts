@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cedarAnswer, cedarWasm } from '../kernel/export/testdata/engines.ts';
+import { smallLawFiles } from '../rules/testdata/small-law.ts';
 import { command } from './law.ts';
 import { runInside } from './testdata/inside.ts';
 import { comity } from './testdata/run.ts';
@@ -99,6 +100,31 @@ describe('comity law export', () => {
       expect.stringContaining('did you mean `eu/ai-act`?'),
       expect.stringContaining('unknown market `XQ`'),
     ]);
+  });
+
+  test('stops at a rule that the target cannot express, with its place, unless told to leave it out', () => {
+    const directory = join(folder, 'law');
+    // Each rule names the one before twice: written out, it doubles each time.
+    const rules = Array.from({ length: 15 }, (_, i) => {
+      const test =
+        i === 0 ? '{t.a: true}' : `{all: [{aa.act.d${i - 1}: true}, {not: {aa.act.d${i - 1}: false}}]}`;
+      return `  - {id: d${i}, cite: § ${i}, effective: [{from: 2024-01-01}], when: ${test}, define: aa.act.d${i}}`;
+    });
+    for (const { path, text } of smallLawFiles({ 'aa/act': `rules:\n${rules.join('\n')}\n` })) {
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      writeFileSync(join(directory, path), text);
+    }
+    const args = ['law', 'export', '--to', 'cedar', '--law', directory, ...AS_OF];
+    const stopped = comity(args);
+    expect(stopped).toMatchObject({ code: 2, out: '' });
+    expect(stopped.err).toMatch(
+      /act\.yaml:\d+:\d+: rule `aa\/act:d14` rests on 16384 tests.*\n.*--skip-inexpressible/,
+    );
+    const skipped = comity([...args, '--skip-inexpressible']);
+    expect(skipped.code).toBe(0);
+    expect(skipped.err).toMatch(/^skipped: .*act\.yaml:\d+: rule `aa\/act:d14` rests on 16384 tests/);
+    expect(skipped.out).toContain('@id("possibly aa/act:d13")');
+    expect(skipped.out).not.toContain('@id("possibly aa/act:d14")');
   });
 
   test('says in its help what each target leaves out', () => {
