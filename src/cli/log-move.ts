@@ -10,6 +10,7 @@ import { encodeBase64 } from '../tlog/base64.ts';
 import { type Arguments, EXIT, type ExitCode, type Io } from './command.ts';
 import { mendable, required } from './ledger-input.ts';
 import { directoryOf, withDatabase } from './log-places.ts';
+import { moveVaultKey } from './log-vault.ts';
 
 /**
  * `comity log move`: the same tree, heads and proofs in another place. What stays behind can no longer be appended to:
@@ -51,6 +52,7 @@ async function moved(
   );
   await unlessThere(() => createFilesStore(into));
   const head = await copied(directory, (await openFilesStore(into)).store, io);
+  moveVaultKey(directory, into);
   moveLogIdentity(directory, into);
   return head;
 }

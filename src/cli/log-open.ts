@@ -59,7 +59,7 @@ function print(record: AuditRecord, opened: OpenedRecord, io: Io): void {
   io.out(`${JSON.stringify(record, undefined, 2)}\n`);
   if (fields.length > 0) io.out('\nsealed in it\n');
   for (const { name, value } of fields) io.out(row(io, [[`  ${name}`, 30]], JSON.stringify(value), ['bold']));
-  if (erased > 0) io.out(`\n${erased} sealed parts are erased: what opened them was destroyed\n`);
-  if (lost > 0)
-    io.out(`\n${lost} sealed parts are lost, which should not be: restore the vault from its backup\n`);
+  const parts = record.sealed?.length ?? 0;
+  if (erased > 0) io.out(`\nerased: ${erased} of ${parts} sealed parts; what opened them was destroyed\n`);
+  if (lost > 0) io.out(`\nlost: ${lost} of ${parts} sealed parts; restore the vault from its backup\n`);
 }

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LedgerError, quoted } from '../ledger/errors.ts';
 import { openFilesHolds } from '../ledger/files/holds.ts';
 import { openFilesVault } from '../ledger/files/vault.ts';
 import type { Holds } from '../ledger/holds.ts';
+import { createKeyFile, readKeyFile } from '../ledger/key-file.ts';
 import { type Ledger, openLedger, replayErasures } from '../ledger/ledger.ts';
 import type { Log, LogView } from '../ledger/log.ts';
 import { connect, type Sql } from '../ledger/postgres/connection.ts';
@@ -154,6 +155,14 @@ async function openedHolds(
   if (where.in === 'directory') return { holds: openFilesHolds(where.directory), end: async () => undefined };
   const { sql, end } = await vaultDatabase(place, args);
   return { holds: await openPostgresHolds(sql, place.origin), end };
+}
+
+/** Brings what leads to the vault to the directory that its log was moved to. The vault stays where it is. */
+export function moveVaultKey(from: string, to: string): void {
+  if (readPlace(from) === undefined) return;
+  createKeyFile(join(to, KEY_FILE), readKeyFile(join(from, KEY_FILE)));
+  copyFileSync(join(from, PLACE_FILE), join(to, PLACE_FILE));
+  rmSync(join(from, KEY_FILE));
 }
 
 /** Makes the records about erasures. */
