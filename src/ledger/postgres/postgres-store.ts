@@ -1,4 +1,3 @@
-import { ENTRY_FRAME_BYTES, writeEntry } from '../../tlog/bundle.ts';
 import { HASH_BYTES, sameBytes, type TreeHasher } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath } from '../../tlog/tile.ts';
 import { LedgerError, prunedError, quoted } from '../errors.ts';
@@ -14,6 +13,7 @@ import {
   type SignedHead,
   type TreeHead,
 } from '../store.ts';
+import { encoded, framedEntries, joined } from './batch.ts';
 import { isTransient, type Sql, sqlState, UNIQUE_VIOLATION } from './connection.ts';
 import { growTree, lost } from './grow.ts';
 import {
@@ -403,37 +403,6 @@ const EMPTY = new Uint8Array(0);
 
 function headOf({ size, root, note, at }: HeadRow): SignedHead {
   return { size, root: new Uint8Array(root), note, at };
-}
-
-function encoded(entries: readonly NewEntry[]): { body: Buffer; leaves: Buffer; keys: Buffer } {
-  const bytes = entries.reduce((sum, entry) => sum + ENTRY_FRAME_BYTES + entry.bytes.length, 0);
-  const body = Buffer.allocUnsafe(bytes);
-  entries.reduce((end, entry) => writeEntry(body, end, entry.bytes), 0);
-  return {
-    body,
-    leaves: Buffer.concat(entries.map((entry) => entry.leaf)),
-    keys: Buffer.concat(entries.map((entry) => entry.key)),
-  };
-}
-
-/** Framed entries `from` to `to` of a batch. */
-function framedEntries(body: Uint8Array, from: number, to: number): Uint8Array {
-  let [end, start] = [0, 0];
-  for (let i = 0; i < to; i++) {
-    if (i === from) start = end;
-    end += ENTRY_FRAME_BYTES + (body[end] ?? 0) * 256 + (body[end + 1] ?? 0);
-  }
-  return body.subarray(start, end);
-}
-
-function joined(pieces: readonly Uint8Array[], length: number, what: string): Uint8Array {
-  const bytes = new Uint8Array(Buffer.concat(pieces));
-  if (bytes.length === length) return bytes;
-  throw new LedgerError(
-    'damaged',
-    `database holds ${bytes.length} bytes of ${what}, not ${length}`,
-    'run fsck',
-  );
 }
 
 function at(entries: readonly NewEntry[], i: number): NewEntry {
