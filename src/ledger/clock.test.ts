@@ -154,6 +154,7 @@ test.each([
   ['one of three set back by years', [1, NOON / 1000, NOON / 1000 + 1], NOON / 1000],
   ['one of three set forward', [NOON / 1000, NOON / 1000 + 1, 4_000_000_000], NOON / 1000 + 1],
   ['one of two set back', [1, NOON / 1000], NOON / 1000],
+  ['two of four set back', [1, 2, NOON / 1000, NOON / 1000 + 1], NOON / 1000],
   ['two of five set back', [1, 2, NOON / 1000, NOON / 1000, NOON / 1000 + 2], NOON / 1000],
 ])(
   'with %s, evidence says no earlier time than an honest witness stated',
