@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { LedgerError } from '../ledger/errors.ts';
 import { TlogError } from '../tlog/errors.ts';
 import { type Policy, parsePolicy } from '../tlog/policy.ts';
@@ -42,8 +42,36 @@ export function required(value: string | undefined, question: string, help: stri
 
 /** The bytes of a file that the user named. */
 export function fileBytes(path: string): Uint8Array {
+  return readable(path, () => readFileSync(path));
+}
+
+/** As {@link fileBytes}, in memory that other threads can be given. */
+export function sharedFileBytes(path: string): Uint8Array {
+  return readable(path, () => {
+    const { size } = statSync(path);
+    const bytes = Buffer.from(new SharedArrayBuffer(size));
+    const file = openSync(path, 'r');
+    try {
+      let at = 0;
+      while (at < size) {
+        const read = readSync(file, bytes, at, Math.min(size - at, MOST_READ_BYTES), at);
+        if (read === 0) break;
+        at += read;
+      }
+      // What is no file has no size.
+      return at === size && size > 0 ? bytes : readFileSync(path);
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/** One read takes no more than 2 GiB. */
+const MOST_READ_BYTES = 2 ** 30;
+
+function readable(path: string, read: () => Uint8Array): Uint8Array {
   try {
-    return readFileSync(path);
+    return read();
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw mistake(

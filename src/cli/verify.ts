@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FILES } from '../ledger/evidence/manifest.ts';
-import { verifyRecords } from '../ledger/evidence/records.ts';
+import { verifyRecordsAside } from '../ledger/evidence/records-aside.ts';
 import { doesNotProve, type Findings, type Verdict } from '../ledger/evidence/verdict.ts';
 import { readZip } from '../ledger/evidence/zip.ts';
 import { nodeHasher } from '../ledger/node-hash.ts';
@@ -11,7 +11,7 @@ import { recordValidator } from '../ledger/validate.ts';
 import { parseCheckpoint } from '../tlog/checkpoint.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
 import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io } from './command.ts';
-import { fileBytes, mendable, readPolicy, required } from './ledger-input.ts';
+import { fileBytes, mendable, readPolicy, required, sharedFileBytes } from './ledger-input.ts';
 import { paint, row } from './style.ts';
 import { verifierPage } from './verify-page.ts';
 
@@ -76,7 +76,7 @@ async function run(args: Arguments, io: Io): Promise<ExitCode> {
       'pass your own with `--policy`: it says which logs and witnesses you trust',
     ),
   );
-  const archive = fileBytes(file);
+  const archive = sharedFileBytes(file);
   const memory = args.text('memory');
   const remembered = [
     ...args.texts('remember').map((path) => decodeUtf8(fileBytes(path)) ?? ''),
@@ -84,7 +84,7 @@ async function run(args: Arguments, io: Io): Promise<ExitCode> {
   ];
   io.progress(`verifying ${archive.length} bytes`);
   const { verdict, plain } = await mendable(() =>
-    verifyRecords(archive, {
+    verifyRecordsAside(archive, {
       policy,
       signatures: nodeSignatures,
       hasher: nodeHasher(),

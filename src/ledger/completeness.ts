@@ -1,4 +1,4 @@
-import type { AuditRecord } from './record.ts';
+import type { AuditRecord, ProducerStamp } from './record.ts';
 
 /**
  * Something that ought to be in the log and is not, or is not where it ought to be. A tree proves that nothing
@@ -30,9 +30,45 @@ export type Omission =
   /** An intent without an effect: the side effect may have happened unrecorded. */
   | { readonly kind: 'effect-missing'; readonly intent: string; readonly index: number };
 
+/** What a record says about others, beyond its place in its producer's sequence. */
+export type Tie =
+  /** The producer has come to this number. */
+  | { readonly kind: 'announces'; readonly last: number }
+  /** An effect must follow. */
+  | { readonly kind: 'intends'; readonly id: string }
+  /** Intents whose effect it is. */
+  | { readonly kind: 'effects'; readonly intents: readonly string[] };
+
+/** All that has to be known of a record to tell what is missing. */
+export interface Trace {
+  readonly producer: Pick<ProducerStamp, 'boot' | 'id' | 'seq'>;
+  readonly tie?: Tie | undefined;
+}
+
+export function traceOf(record: AuditRecord): Trace {
+  return { producer: record.producer, tie: tieOf(record) };
+}
+
+function tieOf(record: AuditRecord): Tie | undefined {
+  switch (record.event_name) {
+    case 'comity.log.heartbeat':
+      return { kind: 'announces', last: record.attributes['comity.heartbeat.last_seq'] };
+    case 'comity.tool.intent':
+      return { kind: 'intends', id: record.id };
+    case 'comity.tool.effect': {
+      const effects = (record.about ?? []).filter(({ rel }) => rel === 'effect_of');
+      return { kind: 'effects', intents: effects.map(({ id }) => id) };
+    }
+    default:
+      return undefined;
+  }
+}
+
 /** Follows records in log order and says what is missing. Memory: one entry per producer start, gap and open intent. */
 export interface CompletenessCheck {
   see(index: number, record: AuditRecord): void;
+  /** As {@link see}, where only so much of the record is at hand. */
+  follow(index: number, trace: Trace): void;
   /** What is missing so far. `inOrder: false` counts numbers only, for writers that append in parallel. */
   omissions(options?: { readonly inOrder?: boolean }): readonly Omission[];
 }
@@ -63,8 +99,8 @@ export function completenessCheck(options: { readonly beginningIsGone?: boolean 
   const disorder: Omission[] = [];
   const repeats: Omission[] = [];
 
-  const follow = (index: number, record: AuditRecord): void => {
-    const { boot, id, seq } = record.producer;
+  const follow = (index: number, { producer, tie }: Trace): void => {
+    const { boot, id, seq } = producer;
     const name = `${id} ${boot}`;
     let sequence = sequences.get(name);
     if (sequence === undefined) {
@@ -83,20 +119,14 @@ export function completenessCheck(options: { readonly beginningIsGone?: boolean 
     } else {
       repeats.push({ kind: 'sequence-repeat', producer: id, boot, index });
     }
-    if (record.event_name === 'comity.log.heartbeat') {
-      sequence.announced = Math.max(sequence.announced, record.attributes['comity.heartbeat.last_seq']);
-    }
+    if (tie?.kind === 'announces') sequence.announced = Math.max(sequence.announced, tie.last);
+    if (tie?.kind === 'intends') intents.set(tie.id, index);
+    if (tie?.kind === 'effects') for (const intent of tie.intents) intents.delete(intent);
   };
 
   return {
-    see(index, record) {
-      follow(index, record);
-      if (record.event_name === 'comity.tool.intent') intents.set(record.id, index);
-      if (record.event_name === 'comity.tool.effect') {
-        for (const relation of record.about ?? [])
-          if (relation.rel === 'effect_of') intents.delete(relation.id);
-      }
-    },
+    see: (index, record) => follow(index, traceOf(record)),
+    follow,
     omissions({ inOrder = true } = {}) {
       const gaps = [...sequences.values()].flatMap(gapsOf);
       const open = [...intents].map(

@@ -81,7 +81,7 @@ function entriesOf(archive: Uint8Array): Uint8Array {
 }
 
 /** Whether reading entries as records is worth a try: a large archive would be verified twice otherwise. */
-function beginsWithRecord(entries: Uint8Array, readRecord: (bytes: Uint8Array) => unknown): boolean {
+export function beginsWithRecord(entries: Uint8Array, readRecord: (bytes: Uint8Array) => unknown): boolean {
   try {
     const length = (entries[0] ?? 0) * 256 + (entries[1] ?? 0);
     readRecord(entries.subarray(ENTRY_FRAME_BYTES, ENTRY_FRAME_BYTES + length));
