@@ -461,6 +461,26 @@ describe('comity log erase', () => {
     const { run } = await freshLog('files');
     expect(await run('erase', args)).toMatchObject({ code: 2, err: expect.stringContaining(message) });
   });
+
+  test('says so when there is nothing under that name, which may be misspelt', async () => {
+    const place = await freshLog('files');
+    await place.run('append', [], lines(sealed(MARIA)));
+    const ran = await place.run('erase', [...ACME, '--subject', 'mari.silva@example.org']);
+    expect(ran).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('nothing was sealed about this person'),
+    });
+    expect((await place.run('erase', [...ACME, '--subject', MARIA])).err).toBe('');
+  });
+
+  test('does not show the password of a vault that does not answer', async () => {
+    const { run } = await freshLog('files');
+    const args = ['--vault', 'postgres://u:secret@127.0.0.1:1/x'];
+    const ran = await run('append', args, lines(sealed(MARIA)));
+    expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('database does not answer') });
+    expect(ran.out + ran.err).not.toContain('secret');
+    expect(await run('erase', ['--list', '--vault', 'mysql://x'])).toMatchObject({ code: 2 });
+  });
 });
 
 describe('comity log serve', () => {

@@ -34,11 +34,10 @@ export async function runLogErase(rest: readonly string[], args: Arguments, io: 
       io.out(`${JSON.stringify([{ kind: 'requested', request: id, tenant: person.tenant, steps: [] }])}\n`);
     return EXIT.clean;
   }
-  print(
-    progress.filter(({ request }) => request === id),
-    io,
-    json,
-  );
+  const own = progress.filter(({ request }) => request === id);
+  print(own, io, json);
+  if (own.every(({ steps }) => steps.every(({ parts }) => parts === 0)))
+    io.err('nothing was sealed about this person under that name\n');
   return EXIT.clean;
 }
 

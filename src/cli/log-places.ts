@@ -122,9 +122,20 @@ async function withStore<T>(
 
 /** Connects to PostgreSQL for as long as `run` takes. `env`: the address is in `DATABASE_URL`. */
 export async function withDatabase<T>(address: string, run: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = await connect(databaseAddress('database', address, 'DATABASE_URL'));
+  const sql = await answering(databaseAddress('database', address, 'DATABASE_URL'));
+  try {
+    return await run(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+/** A connection to a database that answers. End it. */
+export async function answering(url: string): Promise<Sql> {
+  const sql = await connect(url);
   try {
     await sql`SELECT 1`;
+    return sql;
   } catch (error) {
     await sql.end({ timeout: 0 });
     const why = error instanceof Error ? error.message : String(error);
@@ -133,11 +144,6 @@ export async function withDatabase<T>(address: string, run: (sql: Sql) => Promis
       'check the address and that the server runs',
       'unreadable',
     );
-  }
-  try {
-    return await run(sql);
-  } finally {
-    await sql.end({ timeout: 5 });
   }
 }
 

@@ -7,7 +7,7 @@ import type { Holds } from '../ledger/holds.ts';
 import { createKeyFile, readKeyFile } from '../ledger/key-file.ts';
 import { type Ledger, openLedger, replayErasures } from '../ledger/ledger.ts';
 import type { Log, LogView } from '../ledger/log.ts';
-import { connect, type Sql } from '../ledger/postgres/connection.ts';
+import type { Sql } from '../ledger/postgres/connection.ts';
 import { openPostgresHolds } from '../ledger/postgres/holds.ts';
 import { hasPostgresVault, openPostgresVault } from '../ledger/postgres/postgres-vault.ts';
 import { startProducer } from '../ledger/producer.ts';
@@ -16,7 +16,7 @@ import { fileWrapper } from '../ledger/wrapping.ts';
 import type { Arguments, Io } from './command.ts';
 import { mistake } from './command.ts';
 import { mendable } from './ledger-input.ts';
-import { databaseAddress, type LogPlace, withLog } from './log-places.ts';
+import { answering, databaseAddress, type LogPlace, withLog } from './log-places.ts';
 
 /** The key that locks the keys of people, beside the log's own key and apart from what it locks. */
 const KEY_FILE = 'vault.key';
@@ -54,10 +54,15 @@ export async function withSealing<T>(
     let opened: Promise<{ readonly ledger: Ledger; readonly close: () => Promise<void> }> | undefined;
     const open = async () => {
       const { vault, close } = await openedVault(place, args, io);
-      const ledger = await openLedger({ log, vault, producer: ledgerProducer() });
-      for (const { request, kind } of ledger.resumed)
-        if (kind === 'executed') io.err(`erasure ${request} is executed\n`);
-      return { ledger, close };
+      try {
+        const ledger = await openLedger({ log, vault, producer: ledgerProducer() });
+        for (const { request, kind } of ledger.resumed)
+          if (kind === 'executed') io.err(`erasure ${request} is executed\n`);
+        return { ledger, close };
+      } catch (error) {
+        await close();
+        throw error;
+      }
     };
     const ledger = async (): Promise<Ledger> => {
       opened ??= open();
@@ -269,7 +274,7 @@ async function vaultDatabase(
 ): Promise<{ readonly sql: Sql; readonly end: () => Promise<void> }> {
   const text = args.text('vault');
   if (text !== undefined) {
-    const own = await connect(databaseAddress('vault', text, 'VAULT_DATABASE_URL'));
+    const own = await answering(databaseAddress('vault', text, 'VAULT_DATABASE_URL'));
     return { sql: own, end: () => own.end({ timeout: 5 }) };
   }
   if (sql !== undefined) return { sql, end: async () => undefined };
