@@ -129,7 +129,7 @@ async function remove(log: Log, onProgress: (progress: PruneProgress) => void): 
  */
 const ANNOUNCER = {
   id: 'comity-log-prune',
-  resource: { 'comity.system.id': 'comity-log', 'comity.tenant': 'comity-log', 'service.name': 'comity' },
+  resource: { 'comity.system.id': 'comity-log', 'comity.tenant': 'comity', 'service.name': 'comity' },
   retain: { class: 'prune-proof', hold: false, min: 'P0D' },
   jur: [],
 } as const;

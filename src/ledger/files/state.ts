@@ -34,10 +34,48 @@ const SCHEMA = `
   ) STRICT;
 `;
 
+/** How long a reader waits for a writer. */
+const TIMEOUT_MS = 5000;
+
+/** A change was left half done, and who may only read cannot take it back (SQLITE_READONLY_ROLLBACK). */
+const HALF_DONE = 776;
+
+/** Opens a database for reading, after a change that a killed process left half done was taken back. */
+function openForReading(path: string): DatabaseSync {
+  const open = (readOnly: boolean): DatabaseSync => {
+    const database = new DatabaseSync(path, { readOnly, timeout: TIMEOUT_MS });
+    try {
+      database.prepare('SELECT 1 FROM sqlite_schema').get();
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  try {
+    return open(true);
+  } catch (error) {
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === HALF_DONE)) throw error;
+  }
+  try {
+    // SQLite itself takes the change back for whoever may write, unless its process is alive after all.
+    open(false).close();
+  } catch (cause) {
+    throw new LedgerError(
+      'io-failed',
+      '`state.db` was left in the middle of a change that cannot be taken back here',
+      'open the log once for appending, or let this user write to its directory',
+      { cause },
+    );
+  }
+  return open(true);
+}
+
 /** Opens `state.db` of a log directory, creating it unless `readOnly`. */
 export function openState(directory: string, options: { readonly readOnly?: boolean } = {}): State {
   const readOnly = options.readOnly ?? false;
-  const database = new DatabaseSync(join(directory, 'state.db'), { readOnly, timeout: 5000 });
+  const path = join(directory, 'state.db');
+  const database = readOnly ? openForReading(path) : new DatabaseSync(path, { timeout: TIMEOUT_MS });
   if (!readOnly) {
     // EXTRA also syncs the directory after the journal is unlinked: without it a crash could bring an old head back.
     database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA');
