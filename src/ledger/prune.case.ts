@@ -57,14 +57,14 @@ export const openOn = (store: LogStore, now = LATER): Promise<Log> =>
   openLog({ origin: ORIGIN, store, signers: [logSigner(KEY)], publishEveryMs: 0, now: () => now });
 
 /** Fills an empty store, with signed heads on the way. */
-export async function fill(store: LogStore, size = SIZE): Promise<void> {
+export async function fill(store: LogStore, size = SIZE, entry = entryAt): Promise<void> {
   const log = await openOn(store, START);
   const stops = [300, 50_000, PRUNE_STEP, PRUNE_STEP + 1, 100_000, size].filter((stop) => stop <= size);
   let at = 0;
   for (const stop of stops) {
     while (at < stop) {
       const end = Math.min(stop, at + 1024);
-      const entries = Array.from({ length: end - at }, (_, i) => entryAt(at + i));
+      const entries = Array.from({ length: end - at }, (_, i) => entry(at + i));
       await store.append(entries.map((entry) => ({ ...entry, leaf: hasher.leaf(entry.bytes) })));
       at = end;
     }
