@@ -107,6 +107,30 @@ export function describeErasures(
         }),
       ));
 
+    test('erases at once what nothing keeps, though other things about the same person have to wait', () =>
+      withLedgers((opened, _, clock) =>
+        opened(async (ledger, seal) => {
+          const chat = await seal('maria', { question: 'how old am I?' });
+          const decision = await seal('maria', { age: 41 }, HALF_A_YEAR);
+          const dispute = await seal('maria', { claim: 'wrong age' }, { class: 'd', hold: true, min: 'P0D' });
+          const erased = async () =>
+            Promise.all([chat, decision, dispute].map(async (index) => (await ledger.open(index)).erased));
+          const { steps } = await ledger.erasures.erase('t', 'maria');
+          expect(steps.map(({ kind, parts }) => [kind, parts])).toEqual([
+            ['requested', 3],
+            ['executed', 1],
+            ['deferred', 2],
+          ]);
+          expect(await erased()).toEqual([1, 0, 0]);
+          clock.now += 200 * DAY;
+          await ledger.erasures.resume();
+          expect(await erased()).toEqual([1, 1, 0]);
+          await ledger.vault.releaseRecord((await ledger.open(dispute)).record.id);
+          expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'executed' }]);
+          expect(await erased()).toEqual([1, 1, 1]);
+        }),
+      ));
+
     test('erases again, and remembers who waits, when the vault comes back from a backup', () =>
       withLedgers(async (opened, place, clock) => {
         await opened(async (_, seal) => {

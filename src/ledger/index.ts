@@ -32,7 +32,7 @@ export {
   replaceLogKey,
 } from './directory.ts';
 export { type DisclosedField, type Disclosure, openDisclosure, readDisclosure } from './disclosure.ts';
-export type { Eraser, ErasureProgress, ErasureReason } from './erasure.ts';
+export type { Eraser, ErasureProgress, ErasureReason, ErasureStep, Obstacle } from './erasure.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { EVENTS, type EventName, isEventName } from './events.ts';
 export { type ExportOptions, evidenceBytes, exportEvidence } from './evidence/export.ts';
@@ -150,6 +150,8 @@ export { type UuidSource, uuidBytes, uuidv7Source, uuidv7Time } from './uuidv7.t
 export { type RecordValidator, recordValidator } from './validate.ts';
 export type {
   ErasureRequest,
+  HoldState,
+  KeyFate,
   KeyState,
   KeyWrapper,
   LegalHold,

@@ -114,7 +114,7 @@ async function prepare(
   for (const { record } of submissions) checkNotReserved(record);
   const keys = await keysOfAll(vault, submissions);
   return submissions.map(({ record, seal = [] }) => {
-    const known = keys.get(record.resource['comity.tenant']) ?? new Map<string, SubjectKey>();
+    const known = keys.get(groupOf(record)) ?? new Map<string, SubjectKey>();
     const sealed =
       seal.length === 0
         ? { record, blobs: [] }
@@ -146,18 +146,25 @@ export function checkNotReserved(record: AuditRecord): void {
   );
 }
 
-/** Keys for everybody whom the records are about, by tenant, asked for at once. */
+/** Keys for everybody whom the records are about: asked for at once for records that share them. */
 async function keysOfAll(vault: Vault, submissions: readonly Submission[]) {
-  const subjects = new Map<string, string[]>();
+  const groups = new Map<string, { readonly record: AuditRecord; readonly subjects: string[] }>();
   for (const { record, seal = [] } of submissions) {
-    const tenant = record.resource['comity.tenant'];
-    const known = subjects.get(tenant) ?? [];
-    for (const input of seal) known.push(...input.subjects);
-    subjects.set(tenant, known);
+    const name = groupOf(record);
+    const group = groups.get(name) ?? { record, subjects: [] };
+    for (const input of seal) group.subjects.push(...input.subjects);
+    groups.set(name, group);
   }
   const keys = new Map<string, ReadonlyMap<string, SubjectKey>>();
-  for (const [tenant, people] of subjects) keys.set(tenant, await vault.keysFor(tenant, people));
+  for (const [name, { record, subjects }] of groups) {
+    keys.set(name, await vault.keysFor(record.resource['comity.tenant'], subjects, record.retain));
+  }
   return keys;
+}
+
+/** Records of one group seal what is about a person with one key. */
+function groupOf({ resource, retain }: AuditRecord): string {
+  return `${resource['comity.tenant']} ${retain.min} ${retain.hold}`;
 }
 
 async function commit(log: Log, vault: Vault, prepared: readonly Prepared[]): Promise<readonly Appended[]> {

@@ -63,6 +63,30 @@ export function describeVault(
         expect(await vault.key(first.id)).toBeDefined();
       }));
 
+    test('gives another key for what is kept for another time, or held', () =>
+      withVault(async (vault, other) => {
+        const fates = [undefined, 'P0D', 'P6M', 'P10Y'].flatMap((min) =>
+          min === undefined
+            ? [undefined]
+            : [
+                { min, hold: false },
+                { min, hold: true },
+              ],
+        );
+        const idsIn = async (opened: Vault) => {
+          const keys = await Promise.all(fates.map((fate) => opened.keysFor('t', ['maria'], fate)));
+          return keys.map((found) => found.get('maria')?.id);
+        };
+        const ids = await idsIn(vault);
+        expect(new Set(ids).size).toBe(7);
+        expect(await idsIn(vault)).toEqual(ids);
+        expect(await idsIn(await other())).toEqual(ids);
+        expect(await vault.keysOf('t', 'maria')).toEqual([...ids].sort());
+        const request = await requestOf(vault, 'maria');
+        expect(await vault.requestKeys(request.id)).toHaveLength(7);
+        expect((await idsIn(vault)).some((id) => ids.includes(id))).toBe(false);
+      }));
+
     test('keeps parts, each once', () =>
       withVault(async (vault, other) => {
         const { id } = await keyOf(vault, 'maria');

@@ -5,6 +5,22 @@ export interface SubjectKey {
   readonly key: Uint8Array;
 }
 
+/**
+ * What decides when a part may go. Parts share a key only if they share this, so that nothing about a person has to be
+ * kept because something else about them has to.
+ */
+export interface KeyFate {
+  /** Least retention, an ISO 8601 duration. */
+  readonly min: string;
+  readonly hold: boolean;
+}
+
+/** The period that a key is used for: a month, and a fate. As text, by which vaults find it. */
+export function keyPeriod(now: number, fate: KeyFate | undefined): string {
+  const month = new Date(now).toISOString().slice(0, 7);
+  return fate === undefined ? month : `${month} ${fate.min}${fate.hold ? ' held' : ''}`;
+}
+
 /** A sealed part on its way into the vault. */
 export interface SealedBlob {
   /** SHA-256 of `bytes`, base64url: its address. */
@@ -68,9 +84,14 @@ export interface HoldState {
 export interface Vault {
   /**
    * The keys to seal with now, one for each subject: made on first use, replaced every month, so that a key id is
-   * no lasting pseudonym. A key that belongs to an erasure request is not given out again.
+   * no lasting pseudonym; others for parts of another fate. A key that belongs to an erasure request is not given out
+   * again.
    */
-  keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
+  keysFor(
+    tenant: string,
+    subjects: readonly string[],
+    fate?: KeyFate,
+  ): Promise<ReadonlyMap<string, SubjectKey>>;
   /** A key by its id; undefined if it was destroyed or never existed. */
   key(id: string): Promise<Uint8Array | undefined>;
   /** Ids of a person's keys that still exist. */

@@ -14,7 +14,7 @@ export const KEYS_SCHEMA = `
     tenant TEXT,
     subject BLOB,               -- keyed hash of the person; null once destroyed
     wrapped BLOB,               -- null once destroyed
-    month TEXT,
+    month TEXT,                 -- with the fate of what it seals
     request TEXT                -- the erasure request that it belongs to
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS subject_key_subject ON subject_key (subject) WHERE subject IS NOT NULL;

@@ -5,15 +5,17 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { base64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
-import type {
-  ErasureRequest,
-  HoldState,
-  KeyState,
-  KeyWrapper,
-  LegalHold,
-  SealedBlob,
-  SubjectKey,
-  Vault,
+import {
+  type ErasureRequest,
+  type HoldState,
+  type KeyFate,
+  type KeyState,
+  type KeyWrapper,
+  keyPeriod,
+  type LegalHold,
+  type SealedBlob,
+  type SubjectKey,
+  type Vault,
 } from '../vault.ts';
 import { SealedParts } from './sealed-parts.ts';
 import {
@@ -66,7 +68,7 @@ class FilesVault implements Vault {
   readonly #parts: SealedParts;
   readonly #sql: (sql: string) => StatementSync;
   /** Current keys by person, and any keys by id. */
-  readonly #current = new Map<string, SubjectKey & { readonly month: string }>();
+  readonly #current = new Map<string, SubjectKey>();
   readonly #cached = new Map<string, Uint8Array>();
   /** Keys destroyed by this process: what was sealed with one just before must not be kept. */
   readonly #destroyed = new Set<string>();
@@ -87,22 +89,29 @@ class FilesVault implements Vault {
     });
   }
 
-  async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+  async keysFor(
+    tenant: string,
+    subjects: readonly string[],
+    fate?: KeyFate,
+  ): Promise<ReadonlyMap<string, SubjectKey>> {
     this.#noticeOthers();
-    const month = new Date(this.#now()).toISOString().slice(0, 7);
+    const period = keyPeriod(this.#now(), fate);
     const found = new Map<string, SubjectKey>();
     let missing: string[] = [];
     for (const subject of new Set(subjects)) {
-      const key = this.#current.get(nameOf(tenant, subject));
-      if (key?.month === month) found.set(subject, key);
-      else missing.push(subject);
+      const key = this.#current.get(nameOf(tenant, subject, period));
+      if (key === undefined) missing.push(subject);
+      else found.set(subject, key);
     }
     while (missing.length > 0) {
-      const candidates = await Promise.all(missing.map((subject) => this.#candidate(tenant, subject, month)));
+      const candidates = await Promise.all(
+        missing.map((subject) => this.#candidate(tenant, subject, period)),
+      );
       // A person may have been erased while the wrapper was asked; those are tried again.
-      for (const candidate of this.#settle(tenant, month, candidates)) {
+      for (const candidate of this.#settle(tenant, period, candidates)) {
         bound(this.#current);
-        this.#current.set(nameOf(tenant, candidate.subject), { id: candidate.id, key: candidate.key, month });
+        const { id, key } = candidate;
+        this.#current.set(nameOf(tenant, candidate.subject, period), { id, key });
         found.set(candidate.subject, candidate);
       }
       missing = missing.filter((subject) => !found.has(subject));
@@ -186,7 +195,7 @@ class FilesVault implements Vault {
         pseudonym,
       );
     });
-    this.#current.delete(nameOf(tenant, subject));
+    this.#current.clear();
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
   }
 
@@ -296,9 +305,9 @@ class FilesVault implements Vault {
     this.#cached.clear();
   }
 
-  /** The key that a person has this month, or a new one that is not kept yet. */
-  async #candidate(tenant: string, subject: string, month: string): Promise<Candidate> {
-    const id = this.#currentId(this.#pseudonym(tenant, subject), month);
+  /** The key that a person has for a period, or a new one that is not kept yet. */
+  async #candidate(tenant: string, subject: string, period: string): Promise<Candidate> {
+    const id = this.#currentId(this.#pseudonym(tenant, subject), period);
     const key = id === undefined ? undefined : await this.key(id);
     if (id !== undefined && key !== undefined) return { subject, id, key, wrapped: undefined };
     const [newId, newKey] = [base64url(randomBytes(16)), randomBytes(32)];
@@ -307,7 +316,7 @@ class FilesVault implements Vault {
   }
 
   /** Keeps new keys, all with one sync, and drops candidates that were overtaken. */
-  #settle(tenant: string, month: string, candidates: readonly Candidate[]): readonly Candidate[] {
+  #settle(tenant: string, period: string, candidates: readonly Candidate[]): readonly Candidate[] {
     const settled: Candidate[] = [];
     const insert = this.#sql(
       'INSERT INTO subject_key (id, tenant, subject, wrapped, month) VALUES (?, ?, ?, ?, ?)',
@@ -315,9 +324,9 @@ class FilesVault implements Vault {
     inTransaction(this.#keys, () => {
       for (const candidate of candidates) {
         const pseudonym = this.#pseudonym(tenant, candidate.subject);
-        const current = this.#currentId(pseudonym, month);
+        const current = this.#currentId(pseudonym, period);
         if (current === undefined && candidate.wrapped !== undefined) {
-          insert.run(candidate.id, tenant, pseudonym, candidate.wrapped, month);
+          insert.run(candidate.id, tenant, pseudonym, candidate.wrapped, period);
           settled.push(candidate);
         } else if (current === candidate.id) settled.push(candidate);
       }
@@ -325,10 +334,10 @@ class FilesVault implements Vault {
     return settled;
   }
 
-  #currentId(pseudonym: Uint8Array, month: string): string | undefined {
+  #currentId(pseudonym: Uint8Array, period: string): string | undefined {
     const row = this.#sql(
       'SELECT id FROM subject_key WHERE subject = ? AND month = ? AND request IS NULL',
-    ).get(pseudonym, month);
+    ).get(pseudonym, period);
     return row === undefined ? undefined : String(row.id);
   }
 
@@ -373,8 +382,8 @@ function requestOf(row: Readonly<Record<string, unknown>>): ErasureRequest {
   };
 }
 
-function nameOf(tenant: string, subject: string): string {
-  return JSON.stringify([tenant, subject]);
+function nameOf(tenant: string, subject: string, period: string): string {
+  return JSON.stringify([tenant, subject, period]);
 }
 
 function keyContext(tenant: string, id: string): string {

@@ -2,15 +2,17 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { base64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
 import type { Clock } from '../time.ts';
-import type {
-  ErasureRequest,
-  HoldState,
-  KeyState,
-  KeyWrapper,
-  LegalHold,
-  SealedBlob,
-  SubjectKey,
-  Vault,
+import {
+  type ErasureRequest,
+  type HoldState,
+  type KeyFate,
+  type KeyState,
+  type KeyWrapper,
+  keyPeriod,
+  type LegalHold,
+  type SealedBlob,
+  type SubjectKey,
+  type Vault,
 } from '../vault.ts';
 import type { Sql } from './connection.ts';
 
@@ -34,7 +36,7 @@ const SCHEMA = `
     vault integer NOT NULL, id text NOT NULL, tenant text, subject bytea, wrapped bytea, month text, request uuid,
     PRIMARY KEY (vault, id)
   );
-  -- One current key for each person and month, whichever replica makes it.
+  -- One current key for each person and period, whichever replica makes it.
   CREATE UNIQUE INDEX IF NOT EXISTS subject_key_current
     ON comity.subject_key (vault, subject, month) WHERE subject IS NOT NULL AND request IS NULL;
   CREATE INDEX IF NOT EXISTS subject_key_request ON comity.subject_key (vault, request) WHERE request IS NOT NULL;
@@ -85,10 +87,7 @@ class PostgresVault implements Vault {
   readonly #pepper: Uint8Array;
   readonly #wrapper: KeyWrapper;
   readonly #now: Clock;
-  readonly #current = new Map<
-    string,
-    { readonly key: SubjectKey; readonly until: number; readonly month: string }
-  >();
+  readonly #current = new Map<string, { readonly key: SubjectKey; readonly until: number }>();
 
   constructor(sql: Sql, vault: number, pepper: Uint8Array, wrapper: KeyWrapper, now: Clock) {
     this.#sql = sql;
@@ -98,19 +97,23 @@ class PostgresVault implements Vault {
     this.#now = now;
   }
 
-  async keysFor(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
-    const month = new Date(this.#now()).toISOString().slice(0, 7);
+  async keysFor(
+    tenant: string,
+    subjects: readonly string[],
+    fate?: KeyFate,
+  ): Promise<ReadonlyMap<string, SubjectKey>> {
+    const period = keyPeriod(this.#now(), fate);
     const found = new Map<string, SubjectKey>();
     for (const subject of new Set(subjects)) {
-      const name = JSON.stringify([tenant, subject]);
+      const name = JSON.stringify([tenant, subject, period]);
       const cached = this.#current.get(name);
-      if (cached !== undefined && cached.month === month && cached.until > performance.now()) {
+      if (cached !== undefined && cached.until > performance.now()) {
         found.set(subject, cached.key);
         continue;
       }
-      const key = await this.#currentKey(tenant, subject, month);
+      const key = await this.#currentKey(tenant, subject, period);
       if (this.#current.size >= MOST_CACHED_KEYS) this.#current.clear();
-      this.#current.set(name, { key, until: performance.now() + CACHE_MS, month });
+      this.#current.set(name, { key, until: performance.now() + CACHE_MS });
       found.set(subject, key);
     }
     return found;
@@ -223,7 +226,7 @@ class PostgresVault implements Vault {
         UPDATE comity.subject_key SET request = ${id}
         WHERE vault = ${this.#vault} AND subject = ${pseudonym} AND request IS NULL`;
     });
-    this.#current.delete(JSON.stringify([tenant, subject]));
+    this.#current.clear();
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
   }
 
@@ -329,12 +332,12 @@ class PostgresVault implements Vault {
     this.#current.clear();
   }
 
-  async #currentKey(tenant: string, subject: string, month: string): Promise<SubjectKey> {
+  async #currentKey(tenant: string, subject: string, period: string): Promise<SubjectKey> {
     const pseudonym = this.#pseudonym(tenant, subject);
     for (;;) {
       const [row] = await this.#sql<{ id: string }[]>`
         SELECT id FROM comity.subject_key
-        WHERE vault = ${this.#vault} AND subject = ${pseudonym} AND month = ${month} AND request IS NULL`;
+        WHERE vault = ${this.#vault} AND subject = ${pseudonym} AND month = ${period} AND request IS NULL`;
       const key = row === undefined ? undefined : await this.key(row.id);
       if (row !== undefined && key !== undefined) return { id: row.id, key };
       const id = base64url(randomBytes(16));
@@ -342,7 +345,7 @@ class PostgresVault implements Vault {
       // Whichever replica is first makes the key; the others find it in the next round.
       await this.#sql`
         INSERT INTO comity.subject_key (vault, id, tenant, subject, wrapped, month)
-        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, ${Buffer.from(wrapped)}, ${month})
+        VALUES (${this.#vault}, ${id}, ${tenant}, ${pseudonym}, ${Buffer.from(wrapped)}, ${period})
         ON CONFLICT DO NOTHING`;
     }
   }
