@@ -16,7 +16,9 @@ import { serving } from './testdata/serve.ts';
 const RUNS = process.env.COMITY_LONG === undefined ? 5 : 100;
 const ORIGIN = 'example.com/kill';
 
-test(`a witness that is killed ${RUNS} times while it cosigns remembers everything that it cosigned`, async () => {
+test(`a witness that is killed ${RUNS} times while it cosigns remembers everything that it cosigned`, {
+  timeout: RUNS * 5_000,
+}, async () => {
   const directory = join(mkdtempSync(join(tmpdir(), 'comity-witness-kill-')), 'w');
   const logKey = generateLogKey(ORIGIN);
   comity(['witness', 'init', directory, '--name', 'witness.example/kill']);
