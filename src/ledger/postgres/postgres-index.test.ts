@@ -199,6 +199,19 @@ test('an index can be dropped, and is built again', async () => {
   });
 });
 
+test('entries are indexed together with the position, or not at all', async () => {
+  const index = await openPostgresIndex(sql, randomUUID());
+  const [good, other] = fc.sample(recordOf, 2);
+  if (good === undefined || other === undefined) throw new Error('two records expected');
+  // PostgreSQL takes no such character; no valid record has one.
+  const bad: AuditRecord = { ...other, producer: { ...other.producer, id: 'a\0b' } };
+  await expect(index.apply(0, [good, bad], Buffer.alloc(32))).rejects.toThrow();
+  expect(await index.mark()).toEqual({ entries: 0, leaf: undefined });
+  expect(await index.query({})).toEqual([]);
+  expect(await index.apply(0, [good, other], Buffer.alloc(32))).toBe(true);
+  expect(await index.query({})).toHaveLength(2);
+});
+
 test('several indexes are opened at the same time in a database that has none, behind a pooler', async () => {
   await sql`DROP SCHEMA IF EXISTS comity_index CASCADE`;
   const pooler = await startPooler(server?.url ?? '', 3);
