@@ -8,15 +8,22 @@ import { type Seal, SegmentReader } from './segment.ts';
 /** Files kept open at a time. */
 const MOST_OPEN = 64;
 
+/** A filter in memory. */
+interface Filter {
+  readonly bytes: Uint8Array;
+  /** Whether it was asked since the last segment was filled. */
+  asked: boolean;
+}
+
 /**
- * The full segments of a log. For each the lowest and highest key are in memory; its filter (128 KiB) only once a key
- * fell between them. Records have keys that grow with time, so for them that is next to never.
+ * The full segments of a log. For each the lowest and highest key are in memory; its filter (128 KiB) only while keys
+ * fall between them. Records have keys that grow with time: theirs do so for a moment, around the end of a segment.
  */
 export class SealedSegments {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #seals: Seal[];
-  readonly #filters = new Map<number, Uint8Array>();
+  readonly #filters = new Map<number, Filter>();
   /** Open files, the one used last at the end. */
   readonly #readers = new Map<number, SegmentReader>();
 
@@ -29,6 +36,11 @@ export class SealedSegments {
   /** Takes in the segment that was filled last. */
   add(seal: Seal): void {
     this.#seals.push(seal);
+    // What nobody asked while a whole segment was filled would stay for ever. Keys that are hashes ask every filter, always.
+    for (const [segment, filter] of this.#filters) {
+      if (!filter.asked) this.#filters.delete(segment);
+      filter.asked = false;
+    }
   }
 
   reader(segment: number): SegmentReader {
@@ -66,10 +78,11 @@ export class SealedSegments {
   #filter(segment: number, seal: Seal): Uint8Array {
     let filter = this.#filters.get(segment);
     if (filter === undefined) {
-      filter = this.reader(segment).filter(seal);
+      filter = { bytes: this.reader(segment).filter(seal), asked: true };
       this.#filters.set(segment, filter);
     }
-    return filter;
+    filter.asked = true;
+    return filter.bytes;
   }
 }
 
