@@ -40,6 +40,7 @@ const MODULE = 'github.com/transparency-dev/tessera';
 const VERSION = 'v1.0.4';
 const PROGRAMS = [`${MODULE}/cmd/conformance/posix`, `${MODULE}/internal/hammer`];
 const ORIGIN = 'bench.example/tessera';
+const TRACER = 'strace';
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 /** The generator writes this many bytes in hexadecimal, then a space and a number that no other entry has. */
 const ENTRY_BYTES = 1024;
@@ -299,11 +300,11 @@ async function checkHolds(url: string, key: string): Promise<number> {
 
 /** System calls that make data durable, for each thousand entries, in a run that is not timed. */
 async function countSyncs(root: string, contender: Contender, load: Load): Promise<string> {
-  if (!succeeds('strace', '-V')) return 'no strace: system calls are not counted';
-  const file = join(root, 'strace');
+  if (!succeeds(TRACER, '-V')) return 'no strace: system calls are not counted';
+  const file = join(root, 'trace');
   return withLog(root, contender, async (server, key) => {
     const traced = ['-f', '-e', 'trace=fdatasync,fsync,openat', '-o', file, '-p', String(server.pid)];
-    const strace = spawn('strace', traced, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const strace = spawn(TRACER, traced, { stdio: ['ignore', 'ignore', 'pipe'] });
     // It says on standard error that it is attached, or why it is not.
     await new Promise((resolve) => strace.stderr.once('data', resolve));
     const hammer = hammered(server.url, key, load);
