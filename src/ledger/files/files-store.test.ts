@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeStore, entriesOf, entryOf, expectHolds } from '../store.case.ts';
-import type { LogStore } from '../store.ts';
+import type { LogStore, NewEntry } from '../store.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createFilesStore, openFilesStore } from './files-store.ts';
+import { FILTER_AT, FILTER_BYTES, SEGMENT_ENTRIES } from './layout.ts';
 
 async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'comity-files-'));
@@ -46,6 +47,43 @@ test('a log of more than two segments is the same before and after it is opened 
     expect(await again.append(retried)).toEqual(places);
     await again.close();
   }));
+
+test('a filter that nobody asks leaves memory, and comes back for a retry however late', () =>
+  withDirectory(async (directory) => {
+    let filtersRead = 0;
+    const disk: Disk = {
+      ...systemDisk,
+      read(fd, target, position) {
+        if (target.length === FILTER_BYTES && position === FILTER_AT) filtersRead += 1;
+        return systemDisk.read(fd, target, position);
+      },
+    };
+    const { store } = await openFilesStore(directory, { disk });
+    // Keys that grow, as those of records do: none falls into an earlier segment.
+    let number = 0;
+    const fill = async (count: number): Promise<void> => {
+      const entries = Array.from({ length: count }, () => grownOf(number++));
+      for (let at = 0; at < count; at += 16_384) await store.append(entries.slice(at, at + 16_384));
+    };
+    const retry = async (at: number): Promise<void> =>
+      expect(await store.append([grownOf(at)])).toEqual([{ kind: 'duplicate', index: at }]);
+    await fill(SEGMENT_ENTRIES + 1);
+    expect(filtersRead).toBe(0);
+    await retry(7);
+    await retry(9);
+    expect(filtersRead).toBe(1);
+    await fill(2 * SEGMENT_ENTRIES);
+    await retry(11);
+    expect(filtersRead).toBe(2);
+    await store.close();
+  }));
+
+function grownOf(number: number): NewEntry {
+  const { bytes, leaf } = entryOf(`entry ${number}`);
+  const key = Buffer.alloc(16);
+  key.writeUInt32BE(number, 0);
+  return { bytes, leaf, key };
+}
 
 test('a batch is acknowledged after one fdatasync that came after all its writes, and not before', () =>
   withDirectory(async (directory) => {
