@@ -9,6 +9,7 @@ import {
   type RecordRow,
 } from '../query/record-index.ts';
 import { type Sql, sqlState } from './connection.ts';
+import { makeTables } from './tables.ts';
 
 /**
  * Tables of the index, in a schema of their own: `DROP SCHEMA comity_index CASCADE` takes away nothing that cannot be
@@ -38,9 +39,6 @@ const SCHEMA = `
   );
 `;
 
-/** Any number: followers that make the tables at the same time have to agree on it. */
-const MAKING_TABLES = 7_102_611;
-
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
@@ -52,13 +50,7 @@ export async function openPostgresIndex(sql: Sql, origin: string): Promise<Recor
   // Signed, as PostgreSQL's integers are.
   const log = String(createHash('sha256').update(origin).digest().readBigInt64BE());
   try {
-    await sql.begin(async (transaction) => {
-      // `IF NOT EXISTS` does not keep two that create at once from failing on each other.
-      await transaction`SELECT pg_advisory_xact_lock(${MAKING_TABLES})`;
-      const [made] = await transaction<{ made: string | null }[]>`
-        SELECT to_regclass('comity_index.tag')::text AS made`;
-      if (made?.made == null) await transaction.unsafe(SCHEMA);
-    });
+    await makeTables(sql, 'comity_index.tag', SCHEMA);
     await sql`INSERT INTO comity_index.log (id, origin, entries) VALUES (${log}, ${origin}, 0) ON CONFLICT DO NOTHING`;
   } catch (cause) {
     if (sqlState(cause) !== INSUFFICIENT_PRIVILEGE) throw cause;

@@ -10,7 +10,7 @@ import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../store
 import type { LogStore, NewEntry } from '../store.ts';
 import { describeVault } from '../vault.case.ts';
 import { localWrapper } from '../wrapping.ts';
-import type { Sql } from './connection.ts';
+import { connect, type Sql } from './connection.ts';
 import { startPooler } from './pooler.case.ts';
 import { createPostgresStore, fencePostgresStore, openPostgresStore } from './postgres-store.ts';
 import { openPostgresVault } from './postgres-vault.ts';
@@ -54,6 +54,26 @@ describeVault('PostgreSQL', (run) =>
     await run(await open(), open, clock);
   }),
 );
+
+test('several processes make one vault at the same time in a database that has none', () =>
+  withSql(url(), async (sql) => {
+    const database = `vaults_${randomUUID().replaceAll('-', '')}`;
+    await sql.unsafe(`CREATE DATABASE ${database}`);
+    const own = new URL(url());
+    own.pathname = database;
+    const clients = await Promise.all([1, 2, 3, 4].map(() => connect(own.href, 1)));
+    try {
+      const wrapper = localWrapper(Buffer.alloc(32, 1));
+      const vaults = await Promise.all(
+        clients.map((client) => openPostgresVault(client, { name: 'v', wrapper })),
+      );
+      const codes = await Promise.all(vaults.map((vault) => vault.authenticate('message')));
+      expect(new Set(codes).size).toBe(1);
+    } finally {
+      for (const client of clients) await client.end({ timeout: 1 });
+      await sql.unsafe(`DROP DATABASE ${database}`);
+    }
+  }));
 
 describeErasures('PostgreSQL', (run) =>
   withSql(url(), async (sql) => {

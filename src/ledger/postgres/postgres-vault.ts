@@ -15,6 +15,7 @@ import {
   type Vault,
 } from '../vault.ts';
 import type { Sql } from './connection.ts';
+import { isThere, makeTables } from './tables.ts';
 
 export interface PostgresVaultOptions {
   /** Vaults of one database are told apart by name; each has pseudonyms of its own. */
@@ -58,14 +59,13 @@ const SCHEMA = `
 
 /** Whether a vault was made in this database under this name. */
 export async function hasPostgresVault(sql: Sql, name: string): Promise<boolean> {
-  const [table] = await sql<{ made: string | null }[]>`SELECT to_regclass('comity.vault')::text AS made`;
-  if (table?.made == null) return false;
+  if (!(await isThere(sql, 'comity.hold'))) return false;
   return (await sql`SELECT FROM comity.vault WHERE name = ${name}`).length > 0;
 }
 
 /** Opens a vault in PostgreSQL, creating it if need be. Any number of processes may have it open. */
 export async function openPostgresVault(sql: Sql, options: PostgresVaultOptions): Promise<Vault> {
-  await sql.unsafe(SCHEMA);
+  await makeTables(sql, 'comity.hold', SCHEMA);
   const wrapped = await options.wrapper.wrap(randomBytes(32), pepperContext(options.name));
   await sql`INSERT INTO comity.vault (name, pepper) VALUES (${options.name}, ${Buffer.from(wrapped)}) ON CONFLICT DO NOTHING`;
   const [vault] = await sql<{ id: number; pepper: Buffer }[]>`
