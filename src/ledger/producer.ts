@@ -9,7 +9,7 @@ import {
   type Resource,
   type Retention,
 } from './record.ts';
-import { type Clock, rfc3339 } from './time.ts';
+import { type Clock, timestamps } from './time.ts';
 import { uuidv7Source } from './uuidv7.ts';
 
 /** What a producer puts into every record. */
@@ -68,6 +68,7 @@ export interface Producer {
 export function startProducer(options: ProducerOptions): Producer {
   const now = options.now ?? Date.now;
   const nextId = uuidv7Source(now);
+  const timestamp = timestamps(now);
   const boot = randomUUID();
   let seq = 0;
 
@@ -96,7 +97,7 @@ export function startProducer(options: ProducerOptions): Producer {
     retain: context.retain ?? options.retain,
     schema_url: SCHEMA_URL,
     ...(context.span_id === undefined ? {} : { span_id: context.span_id }),
-    time: context.time ?? rfc3339(now()),
+    time: context.time ?? timestamp(),
     ...(context.trace_id === undefined ? {} : { trace_id: context.trace_id }),
     v: RECORD_VERSION,
   });

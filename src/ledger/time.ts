@@ -11,6 +11,16 @@ export function rfc3339(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** Gives the time as {@link rfc3339} text. Within a millisecond it is the same text, made once. */
+export function timestamps(now: Clock): () => string {
+  let [last, text] = [Number.NaN, ''];
+  return () => {
+    const ms = now();
+    if (ms !== last) [last, text] = [ms, rfc3339(ms)];
+    return text;
+  };
+}
+
 /** Milliseconds since 1970 of an RFC 3339 time in UTC; parts below a millisecond are cut off. */
 export function fromRfc3339(time: string): number {
   // Date.parse keeps at most milliseconds in a portable way, and knows no leap second.
