@@ -191,7 +191,7 @@ function printShown(law: Law, assessment: MarketAssessment, all: boolean, io: Io
   );
   if (!all) {
     const parts = [
-      covered.length > 0 ? `${count(covered.length, 'duty').replace('dutys', 'duties')} covered` : '',
+      covered.length > 0 ? `${count(covered.length, 'duty')} covered` : '',
       theirs.length > 0 ? `${theirs.length} of others` : '',
       soft.length > 0 ? `${soft.length} voluntary or best efforts` : '',
     ].filter((part) => part !== '');
@@ -278,7 +278,7 @@ function printComing(law: Law, assessment: MarketAssessment, all: boolean, io: I
             ['  coming', 12],
             [day.padEnd(16), 17],
           ],
-          `${count(rest, 'more duty').replace('dutys', 'duties')} (${[...new Set(those.filter((one) => !shown.includes(one)).map(({ rule }) => rule.cite))].slice(0, 6).join(', ')}${rest > 6 ? ', …' : ''})`,
+          `${count(rest, 'more duty')} (${[...new Set(those.filter((one) => !shown.includes(one)).map(({ rule }) => rule.cite))].slice(0, 6).join(', ')}${rest > 6 ? ', …' : ''})`,
           ['dim'],
         ),
       );

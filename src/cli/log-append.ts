@@ -10,6 +10,7 @@ import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io } from './command.ts';
 import { directoryOf, witnessProblemText } from './log-places.ts';
 import { type Sealing, withSealing } from './log-vault.ts';
+import { count } from './words.ts';
 
 /** Parts of the input that may be on their way to the disk at a time. */
 const MOST_UNDER_WAY = 16;
@@ -36,7 +37,9 @@ export async function runLogAppend(
     const head = await log.publish();
     io.progress('');
     const known = counts.duplicates === 0 ? '' : `, ${counts.duplicates} of them there already`;
-    io.err(`${counts.entries} entries${known}; the log has ${head.size}, root ${encodeBase64(head.root)}\n`);
+    io.err(
+      `${count(counts.entries, 'entry')}${known}; the log has ${head.size}, root ${encodeBase64(head.root)}\n`,
+    );
     return EXIT.clean;
   });
 }

@@ -5,6 +5,7 @@ import { countOption } from './ledger-input.ts';
 import { directoryOf, withView } from './log-places.ts';
 import { findRecords, queryOf } from './log-records.ts';
 import { row } from './style.ts';
+import { count } from './words.ts';
 
 /** `comity log query`: records that meet all conditions, with the index by which each is proved. */
 export async function runLogQuery(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -42,7 +43,7 @@ export async function runLogQuery(rest: readonly string[], args: Arguments, io: 
       );
     }
     const more = rows.length === limit ? `; more may follow: --after ${rows.at(-1)?.index ?? 0}` : '';
-    io.err(`${rows.length} records of ${log.published()?.size ?? 0} entries${more}\n`);
+    io.err(`${count(rows.length, 'record')} of ${log.published()?.size ?? 0} entries${more}\n`);
     return EXIT.clean;
   });
 }

@@ -27,6 +27,8 @@ export interface Appended {
 
 interface Waiting extends NewEntry {
   readonly name: string;
+  /** The call that asked for it together with others, whose order is to be kept. */
+  readonly together: object | undefined;
   readonly settle: ((error: LedgerError | undefined, index: number, duplicate: boolean) => void)[];
 }
 
@@ -46,6 +48,8 @@ export class Appender {
   #queue: Waiting[] = [];
   #bytes = 0;
   #running = 0;
+  /** Calls of which a part is under way: their next part waits, or a parallel batch could overtake it. */
+  readonly #unfinished = new Set<object>();
   #scheduled = false;
   #closed = false;
   #drained: (() => void)[] = [];
@@ -70,7 +74,7 @@ export class Appender {
    */
   append(bytes: Uint8Array, key?: Uint8Array): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const leaf = this.#accept(bytes, key, true, (error, index, duplicate) => {
+      const leaf = this.#accept(bytes, key, undefined, (error, index, duplicate) => {
         if (error === undefined) resolve({ index, leaf, duplicate });
         else reject(error);
       });
@@ -92,7 +96,7 @@ export class Appender {
       let left = entries.length;
       if (left === 0) resolve(results);
       for (const [i, { bytes, key }] of entries.entries()) {
-        const leaf = this.#accept(bytes, key, false, (error, index, duplicate) => {
+        const leaf = this.#accept(bytes, key, results, (error, index, duplicate) => {
           if (error !== undefined) return reject(error);
           results[i] = { index, leaf, duplicate };
           left -= 1;
@@ -114,7 +118,7 @@ export class Appender {
   #accept(
     bytes: Uint8Array,
     givenKey: Uint8Array | undefined,
-    checkRoom: boolean,
+    together: object | undefined,
     settle: Waiting['settle'][number],
   ): Uint8Array {
     if (this.#closed) throw new LedgerError('closed', 'log is closed', 'open the log again');
@@ -136,8 +140,8 @@ export class Appender {
       twin.settle.push(settle);
       return leaf;
     }
-    if (checkRoom) this.#checkRoom(bytes.length + OVERHEAD_BYTES);
-    const waiting: Waiting = { bytes, leaf, key, name, settle: [settle] };
+    if (together === undefined) this.#checkRoom(bytes.length + OVERHEAD_BYTES);
+    const waiting: Waiting = { bytes, leaf, key, name, together, settle: [settle] };
     this.#bytes += bytes.length + OVERHEAD_BYTES;
     this.#pending.set(name, waiting);
     this.#queue.push(waiting);
@@ -165,7 +169,10 @@ export class Appender {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      void this.#run(this.#take());
+      const batch = this.#take();
+      // Nothing may be taken now: the end of a batch that is under way schedules again.
+      if (batch.length === 0) return;
+      void this.#run(batch);
       this.#schedule();
     });
   }
@@ -174,6 +181,7 @@ export class Appender {
     let [count, bytes] = [0, 0];
     for (const entry of this.#queue) {
       if (count === this.#limits.batchEntries) break;
+      if (entry.together !== undefined && this.#unfinished.has(entry.together)) break;
       bytes += entry.bytes.length;
       if (bytes > this.#limits.batchBytes && count > 0) break;
       count += 1;
@@ -185,6 +193,8 @@ export class Appender {
 
   async #run(batch: readonly Waiting[]): Promise<void> {
     this.#running += 1;
+    const last = batch.at(-1)?.together;
+    if (last !== undefined) this.#unfinished.add(last);
     const began = performance.now();
     let places: readonly Placement[] | undefined;
     let failure: LedgerError | undefined;
@@ -207,6 +217,7 @@ export class Appender {
     this.#bytes -= done;
     this.#rate = 0.8 * this.#rate + 0.2 * (done / Math.max(0.1, performance.now() - began));
     this.#running -= 1;
+    if (last !== undefined) this.#unfinished.delete(last);
     this.#schedule();
     if (this.#pending.size === 0) for (const resolve of this.#drained.splice(0)) resolve();
   }

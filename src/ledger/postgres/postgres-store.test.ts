@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Appender, DEFAULT_LIMITS } from '../appender.ts';
 import { describeErasures } from '../erasure.case.ts';
 import { createFilesStore, openFilesStore } from '../files/files-store.ts';
 import { moveLog } from '../move.ts';
+import { nodeHasher } from '../node-hash.ts';
 import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../store.case.ts';
 import type { LogStore, NewEntry } from '../store.ts';
 import { describeVault } from '../vault.case.ts';
@@ -117,6 +119,18 @@ async function textsOf(store: LogStore): Promise<string[]> {
   }
   return texts;
 }
+
+test('entries handed over together keep their order over many batches', () =>
+  withLog(async (sql, origin) => {
+    const store = await openPostgresStore(sql, origin);
+    const appender = new Appender(store, nodeHasher(), { ...DEFAULT_LIMITS, batchEntries: 50 });
+    const places = await appender.appendAll(
+      Array.from({ length: 2_000 }, (_, i) => ({ bytes: Buffer.from(`entry ${i}`) })),
+    );
+    expect(places.map(({ index }) => index)).toEqual(places.map((_, i) => i));
+    await appender.close();
+    await store.close();
+  }));
 
 describe('replicas', () => {
   test('append to one log at the same time, each entry once, in one order', () =>
