@@ -33,15 +33,15 @@ const COMMANDS: Readonly<
   },
   agreements: {
     summary: 'how countries coordinate on AI, and what that changes for a team',
-    load: () => import('./agreements.ts'),
+    load: () => import('./coordination/agreements.ts'),
   },
   crosswalk: {
     summary: 'which other duties the same evidence serves, and what is left over',
-    load: () => import('./crosswalk.ts'),
+    load: () => import('./coordination/crosswalk.ts'),
   },
   log: {
     summary: 'an append-only, provable record of what happened: make, fill, search, prove, check',
-    load: () => import('./log.ts'),
+    load: () => import('./log/log.ts'),
   },
   verify: {
     summary: 'is this evidence what the log signed, the same for everybody, and whole?',
@@ -59,7 +59,7 @@ const COMMANDS: Readonly<
     summary: 'an interview that asks only what still matters, then writes comity.yaml',
     load: () => import('./init.ts'),
   },
-  law: { summary: 'list, show, test and lint the law itself', load: () => import('./law.ts') },
+  law: { summary: 'list, show, test and lint the law itself', load: () => import('./law/law.ts') },
 };
 
 function overview(): string {

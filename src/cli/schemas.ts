@@ -15,8 +15,8 @@ import {
   jurisdictionsSchema,
   rulebookSchema,
 } from '../rules/schema.ts';
-import { agreementsReportSchema } from './agreements-report.ts';
-import { crosswalkReportSchema } from './crosswalk-report.ts';
+import { agreementsReportSchema } from './coordination/agreements-report.ts';
+import { crosswalkReportSchema } from './coordination/crosswalk-report.ts';
 import { answerSchemas } from './schemas-answers.ts';
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
