@@ -21,7 +21,7 @@ const LONG = process.env.COMITY_LONG === '1';
 if (LONG) vi.setConfig({ testTimeout: 2_000_000 });
 const LIMIT = {
   numRuns: LONG ? 100_000 : 200,
-  interruptAfterTimeLimit: LONG ? 1_800_000 : 2_500,
+  interruptAfterTimeLimit: LONG ? 120_000 : 2_500,
   markInterruptAsFailure: false,
 };
 /** What the reference interpreter and the assessment say of the same call. */
@@ -54,7 +54,7 @@ describe('a policy', () => {
       fc.property(situations(8), (situation) => {
         expect(mismatchOf(situation)).toBeUndefined();
       }),
-      { ...LIMIT, interruptAfterTimeLimit: LONG ? 600_000 : 2_500 },
+      { ...LIMIT, interruptAfterTimeLimit: LONG ? 120_000 : 2_500 },
     );
   });
 });
