@@ -4,10 +4,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Appender } from '../src/ledger/appender.ts';
 import { type Disk, systemDisk } from '../src/ledger/files/disk.ts';
 import { createFilesStore, openFilesStore } from '../src/ledger/files/files-store.ts';
-import { nodeHasher } from '../src/ledger/node-hash.ts';
+import { Appender } from '../src/ledger/log/appender.ts';
+import { nodeHasher } from '../src/ledger/log/node-hash.ts';
 import { Frontier } from '../src/tlog/frontier.ts';
 
 const ENTRY_BYTES = 1024;

@@ -3,8 +3,8 @@
 // Each acknowledged entry was committed with synchronous_commit on; at the end the log is read back and its tree checked.
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
-import { Appender } from '../src/ledger/appender.ts';
-import { nodeHasher } from '../src/ledger/node-hash.ts';
+import { Appender } from '../src/ledger/log/appender.ts';
+import { nodeHasher } from '../src/ledger/log/node-hash.ts';
 import { connect } from '../src/ledger/postgres/connection.ts';
 import { createPostgresStore, openPostgresStore } from '../src/ledger/postgres/postgres-store.ts';
 import { startTestServer } from '../src/ledger/postgres/server.case.ts';

@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogDirectory, openLogDirectory } from '../src/ledger/directory.ts';
-import { readDisclosure } from '../src/ledger/disclosure.ts';
 import { openFilesVault } from '../src/ledger/files/vault.ts';
 import { openLedger } from '../src/ledger/ledger.ts';
-import { startProducer } from '../src/ledger/producer.ts';
-import { localWrapper } from '../src/ledger/wrapping.ts';
+import { createLogDirectory, openLogDirectory } from '../src/ledger/log/directory.ts';
+import { startProducer } from '../src/ledger/record/producer.ts';
+import { readDisclosure } from '../src/ledger/sealing/disclosure.ts';
+import { localWrapper } from '../src/ledger/sealing/wrapping.ts';
 
 const SECONDS = 5;
 /** Records that are appended but not timed, so that what runs is compiled. */

@@ -6,15 +6,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogDirectory, openLogDirectory, readLogKey } from '../src/ledger/directory.ts';
 import { evidenceBytes } from '../src/ledger/evidence/export.ts';
 import { FILES } from '../src/ledger/evidence/manifest.ts';
 import { rangesOf } from '../src/ledger/evidence/multiproof.ts';
 import { verifyRecords } from '../src/ledger/evidence/records.ts';
 import { readZip, ZipWriter } from '../src/ledger/evidence/zip.ts';
-import { nodeHasher } from '../src/ledger/node-hash.ts';
-import { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from '../src/ledger/node-signatures.ts';
-import { recordValidator } from '../src/ledger/validate.ts';
+import { createLogDirectory, openLogDirectory, readLogKey } from '../src/ledger/log/directory.ts';
+import { nodeHasher } from '../src/ledger/log/node-hash.ts';
+import {
+  generateLogKey,
+  logSigner,
+  nodeSignatures,
+  verifierKeyOf,
+} from '../src/ledger/log/node-signatures.ts';
+import { recordValidator } from '../src/ledger/record/validate.ts';
 import { parseCheckpoint, signCheckpoint } from '../src/tlog/checkpoint.ts';
 import { formatVerifierKey } from '../src/tlog/note-key.ts';
 import { parsePolicy } from '../src/tlog/policy.ts';

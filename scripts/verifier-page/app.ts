@@ -1,8 +1,8 @@
 // What runs in the page. Its only input are files that its user drops; it has no network and keeps nothing.
 
-import type { EventName } from '../../src/ledger/events.ts';
 import { doesNotProve, type Findings } from '../../src/ledger/evidence/verdict.ts';
-import { recordReader, type SchemaCheck } from '../../src/ledger/read-record.ts';
+import type { EventName } from '../../src/ledger/record/events.ts';
+import { recordReader, type SchemaCheck } from '../../src/ledger/record/read-record.ts';
 import { parseCheckpoint } from '../../src/tlog/checkpoint.ts';
 import { TlogError } from '../../src/tlog/errors.ts';
 import { MAX_POLICY_BYTES, type Policy, parsePolicy } from '../../src/tlog/policy.ts';

@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EVENTS, isEventName } from '../../src/ledger/events.ts';
-import { recordReader, type SchemaCheck } from '../../src/ledger/read-record.ts';
-import { recordSchema } from '../../src/ledger/schema.ts';
-import { recordValidator } from '../../src/ledger/validate.ts';
+import { EVENTS, isEventName } from '../../src/ledger/record/events.ts';
+import { recordReader, type SchemaCheck } from '../../src/ledger/record/read-record.ts';
+import { recordSchema } from '../../src/ledger/record/schema.ts';
+import { recordValidator } from '../../src/ledger/record/validate.ts';
 import { recordChecks } from './record-checks.ts';
 
 const events = Object.keys(EVENTS).filter(isEventName);

@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standalone from 'ajv/dist/standalone/index.js';
-import { EVENTS, isEventName } from '../../src/ledger/events.ts';
-import { type JsonSchema, recordSchema } from '../../src/ledger/schema.ts';
-import { RECORD_AJV } from '../../src/ledger/validate.ts';
+import { EVENTS, isEventName } from '../../src/ledger/record/events.ts';
+import { type JsonSchema, recordSchema } from '../../src/ledger/record/schema.ts';
+import { RECORD_AJV } from '../../src/ledger/record/validate.ts';
 
 /** The schemas of records as code, made when the page is built: the page may not evaluate text. */
 export interface RecordChecks {

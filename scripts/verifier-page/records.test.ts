@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogDirectory, openLogDirectory } from '../../src/ledger/directory.ts';
 import { evidenceBytes, exportEvidence } from '../../src/ledger/evidence/export.ts';
 import { verifyRecords } from '../../src/ledger/evidence/records.ts';
-import { nodeSignatures } from '../../src/ledger/node-signatures.ts';
-import { startProducer } from '../../src/ledger/producer.ts';
-import { recordValidator } from '../../src/ledger/validate.ts';
+import { createLogDirectory, openLogDirectory } from '../../src/ledger/log/directory.ts';
+import { nodeSignatures } from '../../src/ledger/log/node-signatures.ts';
+import { startProducer } from '../../src/ledger/record/producer.ts';
+import { recordValidator } from '../../src/ledger/record/validate.ts';
 import { parsePolicy } from '../../src/tlog/policy.ts';
 import { asUpload, cosigned, type OpenedPage, openPage, policyFor } from './browser.case.ts';
 

@@ -3,7 +3,7 @@ import { FILES } from '../../src/ledger/evidence/manifest.ts';
 import type { Range } from '../../src/ledger/evidence/multiproof.ts';
 import { type RecordsVerdict, verifyRecords } from '../../src/ledger/evidence/records.ts';
 import { readZip } from '../../src/ledger/evidence/zip.ts';
-import type { RecordValidator } from '../../src/ledger/read-record.ts';
+import type { RecordValidator } from '../../src/ledger/record/read-record.ts';
 import { ENTRY_FRAME_BYTES } from '../../src/tlog/bundle.ts';
 import { nobleSignatures } from '../../src/tlog/noble.ts';
 import type { Policy } from '../../src/tlog/policy.ts';

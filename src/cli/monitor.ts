@@ -1,16 +1,16 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeHasher } from '../ledger/log/node-hash.ts';
+import { nodeSignatures } from '../ledger/log/node-signatures.ts';
 import {
   type MonitorFinding,
   type MonitorMemory,
   type MonitorReport,
   monitorLog,
   NEW_MONITOR,
-} from '../ledger/monitor.ts';
-import { nodeHasher } from '../ledger/node-hash.ts';
-import { nodeSignatures } from '../ledger/node-signatures.ts';
-import { parseSplitView, verifySplitView } from '../ledger/split-view.ts';
+} from '../ledger/witness/monitor.ts';
+import { parseSplitView, verifySplitView } from '../ledger/witness/split-view.ts';
 import { originHash } from '../ledger/witness/witness.ts';
 import type { Policy, PolicyLog } from '../tlog/policy.ts';
 import { decodeUtf8 } from '../tlog/text.ts';

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { parseQuorum, quorumPolicy, quorumProblems } from '../ledger/quorum.ts';
 import {
   createWitnessDirectory,
   describeWitness,
@@ -9,6 +8,7 @@ import {
   type WitnessDescription,
   watchedLogs,
 } from '../ledger/witness/keys.ts';
+import { parseQuorum, quorumPolicy, quorumProblems } from '../ledger/witness/quorum.ts';
 import { serveWitness } from '../ledger/witness/serve.ts';
 import { openWitness } from '../ledger/witness/witness.ts';
 import { parseVerifierKey } from '../tlog/note-key.ts';

@@ -13,28 +13,8 @@
  * - `openWitness`, `serveWitness`: vouches for others’ logs. `gatherCosignatures`, `quorumPolicy`: has others vouch for
  *   ours, in several countries.
  */
-export {
-  type Appended,
-  Appender,
-  type AppenderLimits,
-  DEFAULT_LIMITS,
-} from './appender.ts';
-export { type AttributeName, SCHEMA_URL, type ValueOf } from './attributes.ts';
-export { canonicalBytes, canonicalText } from './canonical.ts';
-export { type CompletenessCheck, completenessCheck, type Omission } from './completeness.ts';
-export {
-  createLogDirectory,
-  describeLogDirectory,
-  type LogDescription,
-  openLogDirectory,
-  readLogDirectory,
-  readLogKey,
-  replaceLogKey,
-} from './directory.ts';
-export { type DisclosedField, type Disclosure, openDisclosure, readDisclosure } from './disclosure.ts';
-export type { Eraser, ErasureProgress, ErasureReason, ErasureStep, Obstacle } from './erasure.ts';
+
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
-export { EVENTS, type EventName, isEventName } from './events.ts';
 export { type ExportOptions, evidenceBytes, exportEvidence } from './evidence/export.ts';
 export { type Range, rangesOf } from './evidence/multiproof.ts';
 export { doesNotProve, type FaultCode, type Findings, type Verdict } from './evidence/verdict.ts';
@@ -49,6 +29,29 @@ export { filesSource } from './files/fsck-source.ts';
 export { openFilesHolds } from './files/holds.ts';
 export { type FilesVaultOptions, openFilesVault } from './files/vault.ts';
 export {
+  type Ledger,
+  type LedgerOptions,
+  openLedger,
+  type Prepared,
+  replayErasures,
+  type Submission,
+} from './ledger.ts';
+export {
+  type Appended,
+  Appender,
+  type AppenderLimits,
+  DEFAULT_LIMITS,
+} from './log/appender.ts';
+export {
+  createLogDirectory,
+  describeLogDirectory,
+  type LogDescription,
+  openLogDirectory,
+  readLogDirectory,
+  readLogKey,
+  replaceLogKey,
+} from './log/directory.ts';
+export {
   type Diagnosis,
   type FsckEntry,
   type FsckOptions,
@@ -57,28 +60,24 @@ export {
   fsck,
   type LogFault,
   storeSource,
-} from './fsck.ts';
-export { type Holds, holdsOfRecords } from './holds.ts';
+} from './log/fsck.ts';
+export { type Cosign, type Log, type LogOptions, type LogView, openLog } from './log/log.ts';
+export { moveLog } from './log/move.ts';
+export { nodeHasher } from './log/node-hash.ts';
+export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './log/node-signatures.ts';
+export { type KeptBack, type Prunable, type PruneConditions, prunable } from './log/prunable.ts';
+export { type PruneOptions, type PruneProgress, type PruneReport, prune } from './log/prune.ts';
+export { exportStatic, type StaticReport } from './log/static-tree.ts';
 export {
-  type Ledger,
-  type LedgerOptions,
-  openLedger,
-  type Prepared,
-  replayErasures,
-  type Submission,
-} from './ledger.ts';
-export { type Cosign, type Log, type LogOptions, type LogView, openLog } from './log.ts';
-export {
-  type MonitorFinding,
-  type MonitorMemory,
-  type MonitorOptions,
-  type MonitorReport,
-  monitorLog,
-  NEW_MONITOR,
-} from './monitor.ts';
-export { moveLog } from './move.ts';
-export { nodeHasher } from './node-hash.ts';
-export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './node-signatures.ts';
+  KEY_BYTES,
+  type LogStore,
+  type NewEntry,
+  type Placement,
+  PRUNE_STEP,
+  type Pruning,
+  type SignedHead,
+  type TreeHead,
+} from './log/store.ts';
 export { connect, type Sql } from './postgres/connection.ts';
 export { openPostgresHolds } from './postgres/holds.ts';
 export { openPostgresIndex } from './postgres/postgres-index.ts';
@@ -89,27 +88,20 @@ export {
   type PostgresStoreOptions,
 } from './postgres/postgres-store.ts';
 export { openPostgresVault, type PostgresVaultOptions } from './postgres/postgres-vault.ts';
+export { type Follower, follow } from './query/follower.ts';
+export type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './query/record-index.ts';
+export { openRecordIndex } from './query/sqlite-index.ts';
+export { type AttributeName, SCHEMA_URL, type ValueOf } from './record/attributes.ts';
+export { canonicalBytes, canonicalText } from './record/canonical.ts';
+export { type CompletenessCheck, completenessCheck, type Omission } from './record/completeness.ts';
+export { EVENTS, type EventName, isEventName } from './record/events.ts';
 export {
   type Intent,
   type Producer,
   type ProducerOptions,
   type RecordContext,
   startProducer,
-} from './producer.ts';
-export { type KeptBack, type Prunable, type PruneConditions, prunable } from './prunable.ts';
-export { type PruneOptions, type PruneProgress, type PruneReport, prune } from './prune.ts';
-export { type Follower, follow } from './query/follower.ts';
-export type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './query/record-index.ts';
-export { openRecordIndex } from './query/sqlite-index.ts';
-export {
-  majorityOf,
-  parseQuorum,
-  type Quorum,
-  type QuorumProblem,
-  type QuorumWitness,
-  quorumPolicy,
-  quorumProblems,
-} from './quorum.ts';
+} from './record/producer.ts';
 export {
   type AttributesOf,
   type AuditRecord,
@@ -120,34 +112,20 @@ export {
   type Resource,
   type Retention,
   type SealedReference,
-} from './record.ts';
-export { type JsonSchema, recordSchema } from './schema.ts';
-export { type OpenedRecord, openSealed, type SealInput } from './seal.ts';
-export { type Handler, type ListenOptions, listen, type Reply, type Running } from './server/http.ts';
-export { type LogServerOptions, serveLog } from './server/serve.ts';
+} from './record/record.ts';
+export { type JsonSchema, recordSchema } from './record/schema.ts';
+export type { Clock } from './record/time.ts';
+export { type UuidSource, uuidBytes, uuidv7Source, uuidv7Time } from './record/uuidv7.ts';
+export { type RecordValidator, recordValidator } from './record/validate.ts';
 export {
-  type Authenticate,
-  addWriter,
-  authenticator,
-  readWriters,
-  removeWriter,
-  type Writer,
-} from './server/writers.ts';
-export { parseSplitView, type SplitView, splitView, verifySplitView } from './split-view.ts';
-export { exportStatic, type StaticReport } from './static-tree.ts';
-export {
-  KEY_BYTES,
-  type LogStore,
-  type NewEntry,
-  type Placement,
-  PRUNE_STEP,
-  type Pruning,
-  type SignedHead,
-  type TreeHead,
-} from './store.ts';
-export type { Clock } from './time.ts';
-export { type UuidSource, uuidBytes, uuidv7Source, uuidv7Time } from './uuidv7.ts';
-export { type RecordValidator, recordValidator } from './validate.ts';
+  type DisclosedField,
+  type Disclosure,
+  openDisclosure,
+  readDisclosure,
+} from './sealing/disclosure.ts';
+export type { Eraser, ErasureProgress, ErasureReason, ErasureStep, Obstacle } from './sealing/erasure.ts';
+export { type Holds, holdsOfRecords } from './sealing/holds.ts';
+export { type OpenedRecord, openSealed, type SealInput } from './sealing/seal.ts';
 export type {
   ErasureRequest,
   HoldState,
@@ -158,7 +136,18 @@ export type {
   SealedBlob,
   SubjectKey,
   Vault,
-} from './vault.ts';
+} from './sealing/vault.ts';
+export { fileWrapper, localWrapper } from './sealing/wrapping.ts';
+export { type Handler, type ListenOptions, listen, type Reply, type Running } from './server/http.ts';
+export { type LogServerOptions, serveLog } from './server/serve.ts';
+export {
+  type Authenticate,
+  addWriter,
+  authenticator,
+  readWriters,
+  removeWriter,
+  type Writer,
+} from './server/writers.ts';
 export { type GatherOptions, gatherCosignatures, type WitnessProblem } from './witness/gather.ts';
 export {
   createWitnessDirectory,
@@ -169,7 +158,25 @@ export {
   type WitnessDescription,
   watchedLogs,
 } from './witness/keys.ts';
+export {
+  type MonitorFinding,
+  type MonitorMemory,
+  type MonitorOptions,
+  type MonitorReport,
+  monitorLog,
+  NEW_MONITOR,
+} from './witness/monitor.ts';
+export {
+  majorityOf,
+  parseQuorum,
+  type Quorum,
+  type QuorumProblem,
+  type QuorumWitness,
+  quorumPolicy,
+  quorumProblems,
+} from './witness/quorum.ts';
 export { serveWitness } from './witness/serve.ts';
+export { parseSplitView, type SplitView, splitView, verifySplitView } from './witness/split-view.ts';
 export { openWitnessState, type WitnessedHead, type WitnessState } from './witness/state.ts';
 export { type WatchedLog, watchedLog } from './witness/watched-log.ts';
 export {
@@ -180,4 +187,3 @@ export {
   type WitnessOptions,
   type WitnessReply,
 } from './witness/witness.ts';
-export { fileWrapper, localWrapper } from './wrapping.ts';

@@ -1,13 +1,16 @@
 import { decodeBundle } from '../tlog/bundle.ts';
 import { TILE_WIDTH } from '../tlog/tile.ts';
-import type { Appended } from './appender.ts';
-import { canonicalBytes } from './canonical.ts';
-import { type Eraser, type ErasureProgress, eraser, replayErasure } from './erasure.ts';
 import { LedgerError, quoted } from './errors.ts';
-import type { Log, LogView } from './log.ts';
-import type { Producer } from './producer.ts';
-import type { AuditRecord } from './record.ts';
-import { repeatableRandom } from './repeatable.ts';
+import type { Appended } from './log/appender.ts';
+import type { Log, LogView } from './log/log.ts';
+import { canonicalBytes } from './record/canonical.ts';
+import type { Producer } from './record/producer.ts';
+import type { AuditRecord } from './record/record.ts';
+import type { Clock } from './record/time.ts';
+import { uuidBytes } from './record/uuidv7.ts';
+import { type RecordValidator, recordValidator } from './record/validate.ts';
+import { type Eraser, type ErasureProgress, eraser, replayErasure } from './sealing/erasure.ts';
+import { repeatableRandom } from './sealing/repeatable.ts';
 import {
   type OpenedRecord,
   openSealed,
@@ -15,11 +18,8 @@ import {
   randomPool,
   type SealInput,
   sealRecord,
-} from './seal.ts';
-import type { Clock } from './time.ts';
-import { uuidBytes } from './uuidv7.ts';
-import { type RecordValidator, recordValidator } from './validate.ts';
-import type { SealedBlob, SubjectKey, Vault } from './vault.ts';
+} from './sealing/seal.ts';
+import type { SealedBlob, SubjectKey, Vault } from './sealing/vault.ts';
 
 /** A record to append, and what to seal into it. */
 export interface Submission {

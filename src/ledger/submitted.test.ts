@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogDirectory, openLogDirectory } from './directory.ts';
-import { openDisclosure } from './disclosure.ts';
 import { openFilesVault } from './files/vault.ts';
-import { createKeyFile, readKeyFile } from './key-file.ts';
 import { type Ledger, openLedger } from './ledger.ts';
-import { nodeHasher } from './node-hash.ts';
-import { startProducer } from './producer.ts';
-import { repeatableRandom } from './repeatable.ts';
+import { createLogDirectory, openLogDirectory } from './log/directory.ts';
+import { nodeHasher } from './log/node-hash.ts';
+import { startProducer } from './record/producer.ts';
+import { recordValidator } from './record/validate.ts';
+import { openDisclosure } from './sealing/disclosure.ts';
+import { createKeyFile, readKeyFile } from './sealing/key-file.ts';
+import { repeatableRandom } from './sealing/repeatable.ts';
+import { fileWrapper } from './sealing/wrapping.ts';
 import { readyEntries, type Submitted, submitted } from './submitted.ts';
-import { recordValidator } from './validate.ts';
-import { fileWrapper } from './wrapping.ts';
 
 const producer = startProducer({
   id: 'p',

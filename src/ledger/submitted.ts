@@ -1,12 +1,12 @@
 import { MAX_ENTRY_BYTES } from '../tlog/bundle.ts';
 import { decodeUtf8 } from '../tlog/text.ts';
-import { canonicalBytes } from './canonical.ts';
 import { LedgerError, quoted } from './errors.ts';
 import { checkNotReserved, type Ledger, type Submission } from './ledger.ts';
-import { type AuditRecord, RECORD_VERSION } from './record.ts';
-import type { SealInput } from './seal.ts';
-import { uuidBytes } from './uuidv7.ts';
-import type { RecordValidator } from './validate.ts';
+import { canonicalBytes } from './record/canonical.ts';
+import { type AuditRecord, RECORD_VERSION } from './record/record.ts';
+import { uuidBytes } from './record/uuidv7.ts';
+import type { RecordValidator } from './record/validate.ts';
+import type { SealInput } from './sealing/seal.ts';
 
 /** An entry as it will stand in the log. Without a key its own hash is its idempotency key. */
 export interface SubmittedEntry {

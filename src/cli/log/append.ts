@@ -1,9 +1,9 @@
 import { InputError } from '../../facts/problem.ts';
-import type { Appended } from '../../ledger/appender.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import type { Log } from '../../ledger/log.ts';
+import type { Appended } from '../../ledger/log/appender.ts';
+import type { Log } from '../../ledger/log/log.ts';
+import { type RecordValidator, recordValidator } from '../../ledger/record/validate.ts';
 import { readyEntries, type Submitted, submittedValue } from '../../ledger/submitted.ts';
-import { type RecordValidator, recordValidator } from '../../ledger/validate.ts';
 import type { WitnessProblem } from '../../ledger/witness/gather.ts';
 import { encodeBase64 } from '../../tlog/base64.ts';
 import { MAX_ENTRY_BYTES } from '../../tlog/bundle.ts';

@@ -1,10 +1,10 @@
-import { type Disclosure, readDisclosure } from '../../ledger/disclosure.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { Range } from '../../ledger/evidence/multiproof.ts';
-import type { LogView } from '../../ledger/log.ts';
-import type { AuditRecord } from '../../ledger/record.ts';
-import { openSealed } from '../../ledger/seal.ts';
-import { recordValidator } from '../../ledger/validate.ts';
+import type { LogView } from '../../ledger/log/log.ts';
+import type { AuditRecord } from '../../ledger/record/record.ts';
+import { recordValidator } from '../../ledger/record/validate.ts';
+import { type Disclosure, readDisclosure } from '../../ledger/sealing/disclosure.ts';
+import { openSealed } from '../../ledger/sealing/seal.ts';
 import { type Arguments, type Io, mistake } from '../command.ts';
 import type { LogPlace } from './places.ts';
 import { withVaultOf } from './vault.ts';

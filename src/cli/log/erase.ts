@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type ErasureProgress, type ErasureStep, obstacleOf } from '../../ledger/erasure.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { rfc3339 } from '../../ledger/time.ts';
-import type { ErasureRequest, Vault } from '../../ledger/vault.ts';
+import { rfc3339 } from '../../ledger/record/time.ts';
+import { type ErasureProgress, type ErasureStep, obstacleOf } from '../../ledger/sealing/erasure.ts';
+import type { ErasureRequest, Vault } from '../../ledger/sealing/vault.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { row } from '../style.ts';
 import { directoryOf, type LogPlace, withPlace } from './places.ts';

@@ -1,6 +1,6 @@
-import { describeLogDirectory } from '../../ledger/directory.ts';
 import { filesSource } from '../../ledger/files/fsck-source.ts';
-import { type FsckReport, fsck, type LogFault, storeSource } from '../../ledger/fsck.ts';
+import { describeLogDirectory } from '../../ledger/log/directory.ts';
+import { type FsckReport, fsck, type LogFault, storeSource } from '../../ledger/log/fsck.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io } from '../command.ts';
 import { fileBytes, mendable } from '../ledger-input.ts';

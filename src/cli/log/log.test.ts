@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startProducer } from '../../ledger/producer.ts';
+import { startProducer } from '../../ledger/record/producer.ts';
 import { parseCheckpoint } from '../../tlog/checkpoint.ts';
 import { parseProof } from '../../tlog/proof.ts';
 import { parseArguments } from '../command.ts';
@@ -245,7 +245,7 @@ describe('comity log export and comity verify', () => {
   });
 
   test('read while another process has the log open', async () => {
-    const { openLogDirectory } = await import('../../ledger/directory.ts');
+    const { openLogDirectory } = await import('../../ledger/log/directory.ts');
     const open = await openLogDirectory(log, { publishEveryMs: 0 });
     try {
       expect(verify(exported(['--records', '1'])).code).toBe(0);

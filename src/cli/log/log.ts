@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { createLogDirectory } from '../../ledger/directory.ts';
+import { createLogDirectory } from '../../ledger/log/directory.ts';
 import { type Arguments, type Command, choice, EXIT, type ExitCode, type Io, verbOf } from '../command.ts';
 import { mendable } from '../ledger-input.ts';
 import { runLogAppend } from './append.ts';

@@ -1,11 +1,11 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeLogDirectory, moveLogIdentity } from '../../ledger/directory.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { createFilesStore, openFilesStore } from '../../ledger/files/files-store.ts';
-import { moveLog } from '../../ledger/move.ts';
+import { describeLogDirectory, moveLogIdentity } from '../../ledger/log/directory.ts';
+import { moveLog } from '../../ledger/log/move.ts';
+import type { LogStore, TreeHead } from '../../ledger/log/store.ts';
 import { createPostgresStore, openPostgresStore } from '../../ledger/postgres/postgres-store.ts';
-import type { LogStore, TreeHead } from '../../ledger/store.ts';
 import { encodeBase64 } from '../../tlog/base64.ts';
 import { type Arguments, EXIT, type ExitCode, type Io } from '../command.ts';
 import { mendable, required } from '../ledger-input.ts';

@@ -1,8 +1,8 @@
-import { readDisclosure } from '../../ledger/disclosure.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import type { AuditRecord } from '../../ledger/record.ts';
-import { type OpenedRecord, openSealed } from '../../ledger/seal.ts';
-import { recordValidator } from '../../ledger/validate.ts';
+import type { AuditRecord } from '../../ledger/record/record.ts';
+import { recordValidator } from '../../ledger/record/validate.ts';
+import { readDisclosure } from '../../ledger/sealing/disclosure.ts';
+import { type OpenedRecord, openSealed } from '../../ledger/sealing/seal.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { countOf, required } from '../ledger-input.ts';

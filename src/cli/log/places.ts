@@ -1,12 +1,12 @@
-import { describeLogDirectory, readLogDirectory, readLogKey } from '../../ledger/directory.ts';
 import { openFilesStore } from '../../ledger/files/files-store.ts';
-import { type Log, type LogOptions, type LogView, openLog, viewOf } from '../../ledger/log.ts';
-import { logSigner, verifierKeyOf } from '../../ledger/node-signatures.ts';
+import { describeLogDirectory, readLogDirectory, readLogKey } from '../../ledger/log/directory.ts';
+import { type Log, type LogOptions, type LogView, openLog, viewOf } from '../../ledger/log/log.ts';
+import { logSigner, verifierKeyOf } from '../../ledger/log/node-signatures.ts';
+import type { LogStore } from '../../ledger/log/store.ts';
 import { connect, type Sql } from '../../ledger/postgres/connection.ts';
 import { openPostgresStore } from '../../ledger/postgres/postgres-store.ts';
-import { parseQuorum, quorumPolicy } from '../../ledger/quorum.ts';
-import type { LogStore } from '../../ledger/store.ts';
 import { gatherCosignatures, type WitnessProblem } from '../../ledger/witness/gather.ts';
+import { parseQuorum, quorumPolicy } from '../../ledger/witness/quorum.ts';
 import type { VerifierKey } from '../../tlog/note-key.ts';
 import type { Policy } from '../../tlog/policy.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';

@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { exportEvidence } from '../../ledger/evidence/export.ts';
-import { type LogView, readLeaf } from '../../ledger/log.ts';
+import { type LogView, readLeaf } from '../../ledger/log/log.ts';
 import { encodeBase64 } from '../../tlog/base64.ts';
 import { parseCheckpoint } from '../../tlog/checkpoint.ts';
 import { formatProof } from '../../tlog/proof.ts';

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { startProducer } from '../../ledger/producer.ts';
-import { PRUNE_STEP } from '../../ledger/store.ts';
+import { PRUNE_STEP } from '../../ledger/log/store.ts';
+import { startProducer } from '../../ledger/record/producer.ts';
 import { parseCheckpoint } from '../../tlog/checkpoint.ts';
 import { comity } from '../testdata/run.ts';
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Holds, holdsOfRecords } from '../../ledger/holds.ts';
-import { type KeptBack, type PruneConditions, prunable } from '../../ledger/prunable.ts';
-import { type PruneProgress, type PruneReport, prune } from '../../ledger/prune.ts';
-import { PRUNE_STEP } from '../../ledger/store.ts';
-import { rfc3339 } from '../../ledger/time.ts';
+import { type KeptBack, type PruneConditions, prunable } from '../../ledger/log/prunable.ts';
+import { type PruneProgress, type PruneReport, prune } from '../../ledger/log/prune.ts';
+import { PRUNE_STEP } from '../../ledger/log/store.ts';
+import { rfc3339 } from '../../ledger/record/time.ts';
+import { type Holds, holdsOfRecords } from '../../ledger/sealing/holds.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { countOption, fileBytes, required } from '../ledger-input.ts';

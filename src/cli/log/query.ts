@@ -1,4 +1,4 @@
-import { rfc3339 } from '../../ledger/time.ts';
+import { rfc3339 } from '../../ledger/record/time.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io } from '../command.ts';
 import { countOption } from '../ledger-input.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { type Range, rangesOf } from '../../ledger/evidence/multiproof.ts';
-import type { LogView } from '../../ledger/log.ts';
+import type { LogView } from '../../ledger/log/log.ts';
 import { openPostgresIndex } from '../../ledger/postgres/postgres-index.ts';
 import { follow } from '../../ledger/query/follower.ts';
 import type { RecordIndex, RecordQuery, RecordRow } from '../../ledger/query/record-index.ts';
 import { openRecordIndex } from '../../ledger/query/sqlite-index.ts';
-import { fromRfc3339 } from '../../ledger/time.ts';
+import { fromRfc3339 } from '../../ledger/record/time.ts';
 import type { Arguments, Io, Option } from '../command.ts';
 import { mistake } from '../command.ts';
 import { countOf, countOption } from '../ledger-input.ts';

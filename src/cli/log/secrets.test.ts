@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startProducer } from '../../ledger/producer.ts';
+import { startProducer } from '../../ledger/record/producer.ts';
 import { comity } from '../testdata/run.ts';
 import { type Serving, serving } from '../testdata/serve.ts';
 

@@ -1,4 +1,4 @@
-import { describeLogDirectory } from '../../ledger/directory.ts';
+import { describeLogDirectory } from '../../ledger/log/directory.ts';
 import { serveLog } from '../../ledger/server/serve.ts';
 import { addWriter, authenticator, readWriters, removeWriter } from '../../ledger/server/writers.ts';
 import type { WitnessProblem } from '../../ledger/witness/gather.ts';

@@ -1,4 +1,4 @@
-import { exportStatic } from '../../ledger/static-tree.ts';
+import { exportStatic } from '../../ledger/log/static-tree.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io } from '../command.ts';
 import { withView } from './places.ts';
 

@@ -15,7 +15,7 @@ function loaded(module: URL, seen = new Set<string>()): ReadonlySet<string> {
 }
 
 test('the verifier loads nothing that a browser does not have', () => {
-  const modules = ['./verify.ts', './verdict.ts', './records.ts', '../read-record.ts'].flatMap((path) => [
+  const modules = ['./verify.ts', './verdict.ts', './records.ts', '../record/read-record.ts'].flatMap((path) => [
     ...loaded(new URL(path, import.meta.url)),
   ]);
   expect(modules.filter((module) => !module.startsWith('file:'))).toEqual([]);

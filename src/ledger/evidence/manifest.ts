@@ -1,8 +1,8 @@
 import { decodeBase64, encodeBase64 } from '../../tlog/base64.ts';
 import { HASH_BYTES } from '../../tlog/hash.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
-import type { Disclosure } from '../disclosure.ts';
 import { LedgerError, quoted } from '../errors.ts';
+import type { Disclosure } from '../sealing/disclosure.ts';
 import type { Range } from './multiproof.ts';
 
 /** Names of the files in an evidence archive. */

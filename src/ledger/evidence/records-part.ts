@@ -1,6 +1,6 @@
 import { ENTRY_FRAME_BYTES } from '../../tlog/bundle.ts';
-import { completenessCheck, type Omission, type Tie, type Trace, traceOf } from '../completeness.ts';
-import type { AuditRecord } from '../record.ts';
+import { completenessCheck, type Omission, type Tie, type Trace, traceOf } from '../record/completeness.ts';
+import type { AuditRecord } from '../record/record.ts';
 import { indicesOf, startsWith } from './contents.ts';
 import type { Range } from './multiproof.ts';
 

@@ -1,7 +1,7 @@
 import { ENTRY_FRAME_BYTES } from '../../tlog/bundle.ts';
 import { type TreeHasher, treeHasher } from '../../tlog/hash.ts';
 import { LedgerError } from '../errors.ts';
-import type { AuditRecord } from '../record.ts';
+import type { AuditRecord } from '../record/record.ts';
 import { FILES } from './manifest.ts';
 import type { Verdict } from './verdict.ts';
 import { type VerifierOptions, verifyEvidence } from './verify.ts';

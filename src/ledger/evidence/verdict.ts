@@ -1,5 +1,5 @@
-import type { Omission } from '../completeness.ts';
-import type { DisclosedField } from '../disclosure.ts';
+import type { Omission } from '../record/completeness.ts';
+import type { DisclosedField } from '../sealing/disclosure.ts';
 import type { Range } from './multiproof.ts';
 
 /** What is wrong with evidence that proves nothing. */

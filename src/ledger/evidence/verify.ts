@@ -8,10 +8,10 @@ import { evaluatePolicy, type Policy, type PolicyEvaluation } from '../../tlog/p
 import { parseProof } from '../../tlog/proof.ts';
 import type { SignatureVerifiers } from '../../tlog/signatures.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
-import { completenessCheck, type Omission } from '../completeness.ts';
-import { type DisclosedField, openDisclosure } from '../disclosure.ts';
 import { LedgerError, quoted } from '../errors.ts';
-import type { AuditRecord } from '../record.ts';
+import { completenessCheck, type Omission } from '../record/completeness.ts';
+import type { AuditRecord } from '../record/record.ts';
+import { type DisclosedField, openDisclosure } from '../sealing/disclosure.ts';
 import { digestsOf, Fault, indicesOf, positionOf, rotationOf, splitEntries, startsWith } from './contents.ts';
 import { FILES, type Manifest, parseManifest, proofFile, splitHashes } from './manifest.ts';
 import { checkRanges, rootFromMultiproof } from './multiproof.ts';

@@ -12,7 +12,7 @@ import {
   type Pruning,
   type SignedHead,
   type TreeHead,
-} from '../store.ts';
+} from '../log/store.ts';
 import { type Disk, synced } from './disk.ts';
 import { ROWS_BYTES, SEGMENT_ENTRIES, segmentFile } from './layout.ts';
 import type { Lock } from './lock.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { describeHolds } from '../holds.case.ts';
-import { localWrapper } from '../wrapping.ts';
+import { describeHolds } from '../sealing/holds.case.ts';
+import { localWrapper } from '../sealing/wrapping.ts';
 import { openFilesHolds } from './holds.ts';
 import { openFilesVault } from './vault.ts';
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fromBase64url } from '../disclosure.ts';
 import { LedgerError, quoted } from '../errors.ts';
-import { type Holds, isHeld, type PartHold } from '../holds.ts';
-import type { SealedReference } from '../record.ts';
+import type { SealedReference } from '../record/record.ts';
+import { fromBase64url } from '../sealing/disclosure.ts';
+import { type Holds, isHeld, type PartHold } from '../sealing/holds.ts';
 import { PARTS_OF_KEY } from './vault-database.ts';
 
 /**

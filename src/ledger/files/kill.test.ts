@@ -8,9 +8,9 @@ import { noteVerifier } from '../../tlog/cosignature.ts';
 import { sameBytes } from '../../tlog/hash.ts';
 import { verifyConsistency, verifyInclusion } from '../../tlog/merkle.ts';
 import { parseVerifierKey } from '../../tlog/note-key.ts';
-import { createLogDirectory, openLogDirectory } from '../directory.ts';
-import { nodeHasher } from '../node-hash.ts';
-import { nodeSignatures } from '../node-signatures.ts';
+import { createLogDirectory, openLogDirectory } from '../log/directory.ts';
+import { nodeHasher } from '../log/node-hash.ts';
+import { nodeSignatures } from '../log/node-signatures.ts';
 
 const RUNS = process.env.COMITY_LONG === '1' ? 500 : 12;
 const RUNS_PER_LOG = 25;
@@ -21,7 +21,7 @@ const ORIGIN = 'log.example/killed';
  * with the numbers of the run before, as senders do that never heard back.
  */
 const WRITER = `
-  import { openLogDirectory } from ${JSON.stringify(new URL('../directory.ts', import.meta.url).href)};
+  import { openLogDirectory } from ${JSON.stringify(new URL('../log/directory.ts', import.meta.url).href)};
   const [directory, first] = process.argv.slice(-2);
   const log = await openLogDirectory(directory, { publishEveryMs: 5 });
   let number = Number(first);

@@ -1,6 +1,6 @@
 import { HASH_BYTES } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
-import { KEY_BYTES, PRUNE_STEP } from '../store.ts';
+import { KEY_BYTES, PRUNE_STEP } from '../log/store.ts';
 
 /**
  * A segment is one file of 65,536 entries: as many as one node of tile level 2 covers, so that a full segment adds

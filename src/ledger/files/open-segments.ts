@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LedgerError, quoted } from '../errors.ts';
-import { nodeHasher } from '../node-hash.ts';
+import { nodeHasher } from '../log/node-hash.ts';
 import { type Disk, synced } from './disk.ts';
 import { segmentFile } from './layout.ts';
 import { clearTail, inspectSegment } from './recovery.ts';

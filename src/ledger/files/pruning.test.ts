@@ -6,12 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseVerifierKey } from '../../tlog/note-key.ts';
 import { exportEvidence } from '../evidence/export.ts';
-import { fsck } from '../fsck.ts';
 import { openLedger } from '../ledger.ts';
-import { type Log, viewOf } from '../log.ts';
-import { monitorLog, NEW_MONITOR } from '../monitor.ts';
-import { moveLog } from '../move.ts';
-import { startProducer } from '../producer.ts';
+import { fsck } from '../log/fsck.ts';
+import { type Log, viewOf } from '../log/log.ts';
+import { moveLog } from '../log/move.ts';
 import {
   entryAt,
   fill,
@@ -23,13 +21,15 @@ import {
   pruneAt,
   SIZE,
   VKEY,
-} from '../prune.case.ts';
+} from '../log/prune.case.ts';
+import { type LogStore, PRUNE_STEP } from '../log/store.ts';
 import { follow } from '../query/follower.ts';
 import { openRecordIndex } from '../query/sqlite-index.ts';
+import { startProducer } from '../record/producer.ts';
+import { localWrapper } from '../sealing/wrapping.ts';
 import { listen } from '../server/http.ts';
 import { readReply } from '../server/read.ts';
-import { type LogStore, PRUNE_STEP } from '../store.ts';
-import { localWrapper } from '../wrapping.ts';
+import { monitorLog, NEW_MONITOR } from '../witness/monitor.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createFilesStore, type FilesStoreOptions, openFilesStore } from './files-store.ts';
 import { filesSource } from './fsck-source.ts';
@@ -319,9 +319,9 @@ describe('what reads a pruned log', { timeout: 60_000 }, () => {
 const RUNS = process.env.COMITY_LONG === '1' ? 100 : 5;
 const PRUNER = `
   import { openFilesStore } from ${JSON.stringify(new URL('./files-store.ts', import.meta.url).href)};
-  import { openLog } from ${JSON.stringify(new URL('../log.ts', import.meta.url).href)};
-  import { prune } from ${JSON.stringify(new URL('../prune.ts', import.meta.url).href)};
-  import { logSigner } from ${JSON.stringify(new URL('../node-signatures.ts', import.meta.url).href)};
+  import { openLog } from ${JSON.stringify(new URL('../log/log.ts', import.meta.url).href)};
+  import { prune } from ${JSON.stringify(new URL('../log/prune.ts', import.meta.url).href)};
+  import { logSigner } from ${JSON.stringify(new URL('../log/node-signatures.ts', import.meta.url).href)};
   import { parseSignerKey } from ${JSON.stringify(new URL('../../tlog/note-key.ts', import.meta.url).href)};
   const [directory, key] = process.argv.slice(-2);
   const { store } = await openFilesStore(directory);
@@ -337,7 +337,7 @@ test(`a process that prunes is killed ${RUNS} times, and loses nothing that was 
   timeout: RUNS * 20_000,
 }, async () => {
   const { formatSignerKey } = await import('../../tlog/note-key.ts');
-  const { KEY } = await import('../prune.case.ts');
+  const { KEY } = await import('../log/prune.case.ts');
   const moments = ['reading', 'planned', 'announcing', 'announced', 'removing'];
   for (let run = 0; run < RUNS; run++) {
     rmSync(directory, { recursive: true });

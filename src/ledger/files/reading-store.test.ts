@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tilesOfGrowth } from '../../tlog/tile.ts';
-import { createLogDirectory, openLogDirectory } from '../directory.ts';
-import type { Log } from '../log.ts';
+import { createLogDirectory, openLogDirectory } from '../log/directory.ts';
+import type { Log } from '../log/log.ts';
 import { openReadingStore } from './reading-store.ts';
 
 let directory = '';

@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { fromBase64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
-import type { Clock } from '../time.ts';
-import type { KeyState, SealedBlob } from '../vault.ts';
+import type { Clock } from '../record/time.ts';
+import { fromBase64url } from '../sealing/disclosure.ts';
+import type { KeyState, SealedBlob } from '../sealing/vault.ts';
 import { inTransaction, PARTS_OF_KEY, statements } from './vault-database.ts';
 
 interface Waiting {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ENTRY_FRAME_BYTES, writeEntry } from '../../tlog/bundle.ts';
 import { HASH_BYTES } from '../../tlog/hash.ts';
 import { LedgerError } from '../errors.ts';
-import { KEY_BYTES, type NewEntry } from '../store.ts';
+import { KEY_BYTES, type NewEntry } from '../log/store.ts';
 import type { Disk } from './disk.ts';
 import { filterOf, firstSlot, KeySlots, sameKey } from './keys.ts';
 import {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { headOf } from '../store.case.ts';
-import type { Pruning } from '../store.ts';
+import { headOf } from '../log/store.case.ts';
+import type { Pruning } from '../log/store.ts';
 import { openState, readState } from './state.ts';
 
 let directory = '';

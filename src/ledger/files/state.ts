@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LedgerError, prunedError } from '../errors.ts';
-import type { Pruning, SignedHead } from '../store.ts';
+import type { Pruning, SignedHead } from '../log/store.ts';
 
 /** What a log in a directory has decided: its signed heads, a table that only grows, and its prunings. */
 export interface State {

@@ -1,7 +1,7 @@
 import { Frontier } from '../../tlog/frontier.ts';
 import { HASH_BYTES, type TreeHasher } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
-import type { TreeHead } from '../store.ts';
+import type { TreeHead } from '../log/store.ts';
 import { SEGMENT_ENTRIES, TILE_BYTES } from './layout.ts';
 
 const LEVELS_PER_TILE = 8;

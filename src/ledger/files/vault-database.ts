@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { KeyWrapper } from '../vault.ts';
+import type { KeyWrapper } from '../sealing/vault.ts';
 
 const POSITION =
   'CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER) STRICT;';

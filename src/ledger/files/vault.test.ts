@@ -2,10 +2,10 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { describeErasures } from '../erasure.case.ts';
-import { describeVault, type TestClock } from '../vault.case.ts';
-import type { Vault } from '../vault.ts';
-import { localWrapper } from '../wrapping.ts';
+import { describeErasures } from '../sealing/erasure.case.ts';
+import { describeVault, type TestClock } from '../sealing/vault.case.ts';
+import type { Vault } from '../sealing/vault.ts';
+import { localWrapper } from '../sealing/wrapping.ts';
 import { openFilesVault } from './vault.ts';
 
 describeVault('files', withVault);

@@ -2,9 +2,9 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { base64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../record/time.ts';
+import { base64url } from '../sealing/disclosure.ts';
 import {
   type ErasureRequest,
   type HoldState,
@@ -16,7 +16,7 @@ import {
   type SealedBlob,
   type SubjectKey,
   type Vault,
-} from '../vault.ts';
+} from '../sealing/vault.ts';
 import { SealedParts } from './sealed-parts.ts';
 import {
   BLOBS_SCHEMA,

@@ -1,6 +1,6 @@
 import { ENTRY_FRAME_BYTES, writeEntry } from '../../tlog/bundle.ts';
 import { LedgerError } from '../errors.ts';
-import type { NewEntry } from '../store.ts';
+import type { NewEntry } from '../log/store.ts';
 
 /** The columns of a batch. */
 export function encoded(entries: readonly NewEntry[]): { body: Buffer; leaves: Buffer; keys: Buffer } {

@@ -3,7 +3,7 @@ import { HASH_BYTES, type TreeHasher } from '../../tlog/hash.ts';
 import { rootNodes } from '../../tlog/merkle.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
 import { LedgerError } from '../errors.ts';
-import type { TreeHead } from '../store.ts';
+import type { TreeHead } from '../log/store.ts';
 import type { Sql } from './connection.ts';
 
 /** Entries that one transaction adds to the tree at the most. */

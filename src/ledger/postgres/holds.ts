@@ -1,5 +1,5 @@
 import { LedgerError, quoted } from '../errors.ts';
-import { type Holds, isHeld } from '../holds.ts';
+import { type Holds, isHeld } from '../sealing/holds.ts';
 import type { Sql } from './connection.ts';
 
 /** Reads the holds of a vault in PostgreSQL. @throws {LedgerError} `not-found` */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startProducer } from '../producer.ts';
 import { describeIndex } from '../query/record-index.case.ts';
 import type { RecordQuery } from '../query/record-index.ts';
 import { openRecordIndex } from '../query/sqlite-index.ts';
-import type { AuditRecord } from '../record.ts';
-import { rfc3339 } from '../time.ts';
+import { startProducer } from '../record/producer.ts';
+import type { AuditRecord } from '../record/record.ts';
+import { rfc3339 } from '../record/time.ts';
 import { connect, type Sql } from './connection.ts';
 import { startPooler } from './pooler.case.ts';
 import { openPostgresIndex } from './postgres-index.ts';

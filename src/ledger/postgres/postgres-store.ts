@@ -1,7 +1,7 @@
 import { HASH_BYTES, sameBytes, type TreeHasher } from '../../tlog/hash.ts';
 import { type HashTile, TILE_WIDTH, tilePath } from '../../tlog/tile.ts';
 import { LedgerError, prunedError, quoted } from '../errors.ts';
-import { nodeHasher } from '../node-hash.ts';
+import { nodeHasher } from '../log/node-hash.ts';
 import {
   checkAdoption,
   KEY_BYTES,
@@ -12,7 +12,7 @@ import {
   type Pruning,
   type SignedHead,
   type TreeHead,
-} from '../store.ts';
+} from '../log/store.ts';
 import { encoded, framedEntries, joined } from './batch.ts';
 import { isTransient, type Sql, sqlState, UNIQUE_VIOLATION } from './connection.ts';
 import { growTree, lost } from './grow.ts';

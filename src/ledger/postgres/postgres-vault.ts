@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { base64url } from '../disclosure.ts';
 import { LedgerError } from '../errors.ts';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../record/time.ts';
+import { base64url } from '../sealing/disclosure.ts';
 import {
   type ErasureRequest,
   type HoldState,
@@ -13,7 +13,7 @@ import {
   type SealedBlob,
   type SubjectKey,
   type Vault,
-} from '../vault.ts';
+} from '../sealing/vault.ts';
 import type { Sql } from './connection.ts';
 import { isThere, makeTables } from './tables.ts';
 

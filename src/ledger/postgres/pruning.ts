@@ -1,6 +1,6 @@
 import { HASH_BYTES } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
-import { KEY_BYTES, PRUNE_STEP, type Pruning } from '../store.ts';
+import { KEY_BYTES, PRUNE_STEP, type Pruning } from '../log/store.ts';
 import type { Sql } from './connection.ts';
 
 /** The row of a log, which no longer matches once this process was fenced off. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeBundle } from '../../tlog/bundle.ts';
-import { entryOf, expectHolds } from '../store.case.ts';
+import { entryOf, expectHolds } from '../log/store.case.ts';
 import { createPostgresStore, openPostgresStore } from './postgres-store.ts';
 import { startTestServer, type TestServer, withSql } from './server.case.ts';
 
@@ -21,7 +21,7 @@ const module = (path: string): string => JSON.stringify(new URL(path, import.met
 const APPENDER = `
   import { connect } from ${module('./connection.ts')};
   import { openPostgresStore } from ${module('./postgres-store.ts')};
-  import { entryOf } from ${module('../store.case.ts')};
+  import { entryOf } from ${module('../log/store.case.ts')};
   const [url, origin, name] = process.argv.slice(-3);
   const store = await openPostgresStore(await connect(url), origin);
   for (let i = 0; ; i++) {

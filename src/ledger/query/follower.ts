@@ -1,8 +1,8 @@
 import { sameBytes } from '../../tlog/hash.ts';
 import { TILE_WIDTH } from '../../tlog/tile.ts';
-import { type LogView, readLeaf } from '../log.ts';
-import type { AuditRecord } from '../record.ts';
-import { recordValidator } from '../validate.ts';
+import { type LogView, readLeaf } from '../log/log.ts';
+import type { AuditRecord } from '../record/record.ts';
+import { recordValidator } from '../record/validate.ts';
 import type { IndexMark, RecordIndex, RecordQuery, RecordRow } from './record-index.ts';
 
 /** Keeps an index up with a log. */

@@ -1,5 +1,5 @@
-import type { AuditRecord } from '../record.ts';
-import { fromRfc3339 } from '../time.ts';
+import type { AuditRecord } from '../record/record.ts';
+import { fromRfc3339 } from '../record/time.ts';
 import type { Tag } from './record-index.ts';
 import { wordsIn } from './words.ts';
 

@@ -1,5 +1,5 @@
 import { LedgerError, quoted } from '../errors.ts';
-import type { AuditRecord } from '../record.ts';
+import type { AuditRecord } from '../record/record.ts';
 import { type Phrase, phrasesOf } from './words.ts';
 
 /** What to look for. Every condition given must hold. */

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { sameBytes } from '../../tlog/hash.ts';
-import type { AuditRecord } from '../record.ts';
+import type { AuditRecord } from '../record/record.ts';
 import { indexed } from './indexed.ts';
 import {
   type Condition,

@@ -3,9 +3,9 @@ import { gunzip } from 'node:zlib';
 import { MAX_ENTRY_BYTES } from '../../tlog/bundle.ts';
 import { LedgerError, type LedgerErrorCode } from '../errors.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
+import type { RecordValidator } from '../record/validate.ts';
 import { readyEntries, type Submitted, submitted, submittedValue } from '../submitted.ts';
-import type { RecordValidator } from '../validate.ts';
 import { BodyError, type Reply, readBody, textReply } from './http.ts';
 
 /** Largest body of a batch, and largest that a compressed one may become, in bytes. */

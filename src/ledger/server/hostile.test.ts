@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createLogDirectory, openLogDirectory } from '../directory.ts';
-import type { Log } from '../log.ts';
-import { mutatedBytes, mutatedJson, PROTOTYPE_NAMES, unpolluted } from '../mutated.case.ts';
-import { recordValidator } from '../validate.ts';
+import { createLogDirectory, openLogDirectory } from '../log/directory.ts';
+import type { Log } from '../log/log.ts';
+import { mutatedBytes, mutatedJson, PROTOTYPE_NAMES, unpolluted } from '../record/mutated.case.ts';
+import { recordValidator } from '../record/validate.ts';
 import type { Running } from './http.ts';
 import { serveLog } from './serve.ts';
 

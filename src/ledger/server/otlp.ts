@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type AttributeName, SCHEMA_URL } from '../attributes.ts';
-import { canonicalText } from '../canonical.ts';
 import { LedgerError } from '../errors.ts';
-import { EVENTS, type EventName, isEventName } from '../events.ts';
-import { RECORD_VERSION } from '../record.ts';
+import { type AttributeName, SCHEMA_URL } from '../record/attributes.ts';
+import { canonicalText } from '../record/canonical.ts';
+import { EVENTS, type EventName, isEventName } from '../record/events.ts';
+import { RECORD_VERSION } from '../record/record.ts';
 import { recordEntry, type SubmittedEntry } from '../submitted.ts';
 import { batchBody, type Sender } from './append.ts';
 import { BodyError, type Reply } from './http.ts';

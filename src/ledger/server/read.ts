@@ -1,7 +1,7 @@
 import { TlogError } from '../../tlog/errors.ts';
 import { parseTilePath, type Tile, tileWidth } from '../../tlog/tile.ts';
 import { LedgerError } from '../errors.ts';
-import type { LogView } from '../log.ts';
+import type { LogView } from '../log/log.ts';
 import { type Reply, textReply } from './http.ts';
 
 const FOREVER = 'public, max-age=31536000, immutable';

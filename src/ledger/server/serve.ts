@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { LedgerError } from '../errors.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Log } from '../log.ts';
-import { recordValidator } from '../validate.ts';
+import type { Log } from '../log/log.ts';
+import { recordValidator } from '../record/validate.ts';
 import { addReply, appendReply, refusalReply, type Sender } from './append.ts';
 import { type ListenOptions, listen, type Reply, type Running, textReply } from './http.ts';
 import { otlpReply } from './otlp.ts';

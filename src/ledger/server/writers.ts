@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LedgerError, quoted } from '../errors.ts';
-import { writeKeyFile } from '../key-file.ts';
+import { writeKeyFile } from '../sealing/key-file.ts';
 
 const WRITERS_FILE = 'writers.json';
 

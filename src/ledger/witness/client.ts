@@ -10,7 +10,7 @@ import {
 import type { VerifierKey } from '../../tlog/note-key.ts';
 import { parseDecimal } from '../../tlog/text.ts';
 import { LedgerError, quoted } from '../errors.ts';
-import { nodeSignatures } from '../node-signatures.ts';
+import { nodeSignatures } from '../log/node-signatures.ts';
 
 /** A witness that a log asks. Its address comes from the operator’s own file, never from a note or an answer. */
 export interface WitnessAddress {

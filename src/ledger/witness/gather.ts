@@ -2,9 +2,9 @@ import { TlogError } from '../../tlog/errors.ts';
 import { formatNote, type NoteSignature, parseNote } from '../../tlog/note.ts';
 import { type Policy, witnessedNames } from '../../tlog/policy.ts';
 import { TiledTree } from '../../tlog/tiled-tree.ts';
-import type { Cosign } from '../log.ts';
-import { nodeHasher } from '../node-hash.ts';
-import type { LogStore, SignedHead } from '../store.ts';
+import type { Cosign } from '../log/log.ts';
+import { nodeHasher } from '../log/node-hash.ts';
+import type { LogStore, SignedHead } from '../log/store.ts';
 import { addCheckpoint, submissionUrl, type WitnessAddress } from './client.ts';
 
 /** Something about a witness that its log’s operator should know. */

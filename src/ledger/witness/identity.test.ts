@@ -14,8 +14,8 @@ import {
   type SignerKey,
   verifierKey,
 } from '../../tlog/note-key.ts';
-import { nodeHasher } from '../node-hash.ts';
-import { generateLogKey, logSigner, verifierKeyOf } from '../node-signatures.ts';
+import { nodeHasher } from '../log/node-hash.ts';
+import { generateLogKey, logSigner, verifierKeyOf } from '../log/node-signatures.ts';
 import {
   createWitnessDirectory,
   describeWitness,

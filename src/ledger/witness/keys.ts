@@ -12,7 +12,7 @@ import {
   verifierKey,
 } from '../../tlog/note-key.ts';
 import { LedgerError, quoted } from '../errors.ts';
-import { readKeyFile, writeKeyFile } from '../key-file.ts';
+import { readKeyFile, writeKeyFile } from '../sealing/key-file.ts';
 import { openWitnessState, type WitnessState } from './state.ts';
 import { type WatchedLog, withoutKey, withTrustedKey } from './watched-log.ts';
 import type { WitnessKey } from './witness.ts';

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signCheckpoint } from '../../tlog/checkpoint.ts';
 import type { Policy } from '../../tlog/policy.ts';
-import { monitorLog, NEW_MONITOR } from '../monitor.ts';
-import { nodeHasher } from '../node-hash.ts';
-import { generateLogKey, logSigner, verifierKeyOf } from '../node-signatures.ts';
-import { RemoteLog } from '../remote-log.ts';
+import { nodeHasher } from '../log/node-hash.ts';
+import { generateLogKey, logSigner, verifierKeyOf } from '../log/node-signatures.ts';
 import { addCheckpoint, monitoredCheckpoint, submissionUrl } from './client.ts';
+import { monitorLog, NEW_MONITOR } from './monitor.ts';
+import { RemoteLog } from './remote-log.ts';
 import { originHash } from './witness.ts';
 
 /*

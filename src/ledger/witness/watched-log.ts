@@ -1,7 +1,7 @@
 import { type KeyVerifier, noteVerifier } from '../../tlog/cosignature.ts';
 import { formatVerifierKey, SIGNATURE_TYPES, type VerifierKey } from '../../tlog/note-key.ts';
 import { LedgerError, quoted } from '../errors.ts';
-import { nodeSignatures } from '../node-signatures.ts';
+import { nodeSignatures } from '../log/node-signatures.ts';
 
 /**
  * A log as a witness knows it (C2SP tlog-witness): its origin, and the keys trusted to sign for it. Keys should be named

@@ -14,8 +14,8 @@ import {
 import { SIGNATURE_TYPES, type VerifierKey } from '../../tlog/note-key.ts';
 import type { Sign } from '../../tlog/signatures.ts';
 import { decodeUtf8, parseDecimal } from '../../tlog/text.ts';
-import { nodeHasher } from '../node-hash.ts';
-import type { Clock } from '../time.ts';
+import { nodeHasher } from '../log/node-hash.ts';
+import type { Clock } from '../record/time.ts';
 import type { WitnessedHead, WitnessState } from './state.ts';
 import { logVerifiers, type WatchedLog } from './watched-log.ts';
 
