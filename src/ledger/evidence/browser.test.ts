@@ -15,9 +15,9 @@ function loaded(module: URL, seen = new Set<string>()): ReadonlySet<string> {
 }
 
 test('the verifier loads nothing that a browser does not have', () => {
-  const modules = ['./verify.ts', './verdict.ts', './records.ts', '../record/read-record.ts'].flatMap((path) => [
-    ...loaded(new URL(path, import.meta.url)),
-  ]);
+  const modules = ['./verify.ts', './verdict.ts', './records.ts', '../record/read-record.ts'].flatMap(
+    (path) => [...loaded(new URL(path, import.meta.url))],
+  );
   expect(modules.filter((module) => !module.startsWith('file:'))).toEqual([]);
   expect(
     modules.filter((module) => /\bBuffer\b|\bprocess\./.test(readFileSync(new URL(module), 'utf8'))),
