@@ -76,6 +76,8 @@ export async function openPostgresIndex(sql: Sql, origin: string): Promise<Recor
       sql.begin(async (transaction) => {
         // Followers that froze in here must not keep the others waiting for ever.
         await transaction`SET LOCAL idle_in_transaction_session_timeout = '10s'`;
+        // A crash may take the newest rows together with their mark: they are made again.
+        await transaction`SET LOCAL synchronous_commit = off`;
         const [place] = await transaction<{ entries: number }[]>`
           SELECT entries FROM comity_index.log WHERE id = ${log} FOR UPDATE`;
         if (place === undefined)
