@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Exported } from '../src/kernel/export/exported.ts';
 import type { EngineInput } from '../src/kernel/export/input.ts';
 import { rego } from '../src/kernel/export/rego.ts';
+import { freePort } from './processes.ts';
 
 /** Rules in a folder of their own while something is done with them. */
 async function withRules<T>(
@@ -81,16 +81,6 @@ async function until(ready: () => Promise<unknown>): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** What OPA's own benchmark says of one decision, in microseconds: the query is prepared, no process or wire between. */

@@ -12,7 +12,7 @@ import { decode } from '../src/kernel/program.ts';
 import { webassembly } from '../src/kernel/webassembly.ts';
 import { Interpreter } from '../src/rules/interpreter.ts';
 import type { Benchmark, Part, Row } from './bench.ts';
-import { row } from './bench.ts';
+import { notRun, row } from './bench.ts';
 import { jsonRules } from './decide-json-rules.ts';
 import { ownBenchmark, withServer } from './decide-opa.ts';
 import type { Column, Workload } from './decide-workload.ts';
@@ -93,9 +93,7 @@ function withOpa(
     title,
     run: async (workload, name) => {
       const command = opaCommand();
-      return command === undefined
-        ? row(`${name}: not run: no opa`, 'µs', [0], { runs: 0 })
-        : run(workload, name, command);
+      return command === undefined ? notRun(name, 'µs', 'no opa') : run(workload, name, command);
     },
   };
 }

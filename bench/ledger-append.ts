@@ -1,14 +1,13 @@
-// Durable appends in one process: `node bench/ledger-append.ts [directory]`.
-// Every acknowledged entry was covered by an fdatasync that returned before; the script counts both and checks the
-// log against its own hashes at the end. Run under `taskset -c 0` for one core.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+// Durable appends in one process, on one core. Every acknowledged entry was covered by an fdatasync that returned
+// before; both are counted, and the log is checked against its own hashes at the end.
 import { type Disk, systemDisk } from '../src/ledger/files/disk.ts';
 import { createFilesStore, openFilesStore } from '../src/ledger/files/files-store.ts';
 import { Appender } from '../src/ledger/log/appender.ts';
 import { nodeHasher } from '../src/ledger/log/node-hash.ts';
 import { Frontier } from '../src/tlog/frontier.ts';
+import type { Benchmark, Row } from './bench.ts';
+import { ofRounds, row } from './bench.ts';
+import { figure, inTemporary, stayOnOneCore } from './processes.ts';
 
 const ENTRY_BYTES = 1024;
 const SECONDS = 4;
@@ -24,31 +23,58 @@ interface Load {
   readonly batch: number;
 }
 
-const LOADS: readonly Load[] = [
-  { title: 'one sender, one entry at a time', senders: 1, batch: 1 },
-  { title: '64 senders, one entry at a time', senders: 64, batch: 1 },
-  { title: '1024 senders, one entry at a time', senders: 1024, batch: 1 },
-  { title: '4 senders, batches of 256', senders: 4, batch: 256 },
-  { title: '4 senders, batches of 1024', senders: 4, batch: 1024 },
-];
+const LOADS: Readonly<Record<string, Load>> = {
+  single: { title: 'one sender, one entry at a time', senders: 1, batch: 1 },
+  senders: { title: '64 senders, one entry at a time', senders: 64, batch: 1 },
+  crowd: { title: '1024 senders, one entry at a time', senders: 1024, batch: 1 },
+  batches: { title: '4 senders, batches of 256', senders: 4, batch: 256 },
+  'large-batches': { title: '4 senders, batches of 1024', senders: 4, batch: 1024 },
+};
 
-const root = process.argv[2] ?? tmpdir();
-console.log(`${cpus()[0]?.model ?? 'unknown processor'} · Node ${process.version} · ${root}`);
-for (const load of LOADS) {
-  const rounds = [];
-  for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(load));
-  rounds.sort((a, b) => a.perSecond - b.perSecond);
-  const median = rounds[Math.floor(ROUNDS / 2)];
-  if (median === undefined) continue;
-  console.log(
-    `${load.title.padEnd(36)} ${Math.round(median.perSecond).toLocaleString('en').padStart(9)} entries/s` +
-      `   p50 ${median.p50.toFixed(2)} ms  p99 ${median.p99.toFixed(2)} ms` +
-      `   ${Math.round(median.perCpuSecond).toLocaleString('en').padStart(9)} per CPU second   ${median.syncs} fdatasyncs`,
-  );
+export const benchmark: Benchmark = {
+  name: 'ledger-append',
+  summary: 'durable append to files',
+  parts: Object.fromEntries(Object.entries(LOADS).map(([name, load]) => [name, () => rowsOf(load)])),
+};
+
+interface Measured {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+  /** Milliseconds of each append. */
+  readonly times: readonly number[];
+  readonly syncs: number;
+  readonly entries: number;
 }
 
-async function measure({ senders, batch }: Load) {
-  const directory = mkdtempSync(join(root, 'comity-bench-'));
+async function rowsOf(load: Load): Promise<readonly Row[]> {
+  stayOnOneCore();
+  const rounds: Measured[] = [];
+  for (let round = 0; round < ROUNDS; round++)
+    rounds.push(await inTemporary((directory) => measure(load, directory)));
+  const { title } = load;
+  const sum = (of: (round: Measured) => number): string =>
+    figure(rounds.reduce((total, round) => total + of(round), 0));
+  return [
+    ofRounds(
+      title,
+      'entries/s',
+      rounds.map(({ perSecond }) => perSecond),
+      { detail: `${sum(({ syncs }) => syncs)} fdatasync for ${sum(({ entries }) => entries)} entries` },
+    ),
+    row(
+      `${title}: an append`,
+      'ms',
+      rounds.flatMap(({ times }) => times),
+    ),
+    ofRounds(
+      `${title}: the process`,
+      'entries/CPU s',
+      rounds.map(({ perCpuSecond }) => perCpuSecond),
+    ),
+  ];
+}
+
+async function measure({ senders, batch }: Load, directory: string): Promise<Measured> {
   await createFilesStore(directory);
   let syncs = 0;
   const disk: Disk = {
@@ -102,13 +128,11 @@ async function measure({ senders, batch }: Load) {
   if (Buffer.compare(expected.root(), head.root) !== 0)
     throw new Error('log has another root than its entries');
   await store.close();
-  rmSync(directory, { recursive: true });
-  times.sort((a, b) => a - b);
   return {
     perSecond: head.size / elapsed,
     perCpuSecond: head.size / ((cpu.user + cpu.system) / 1e6),
-    p50: times[Math.floor(times.length / 2)] ?? 0,
-    p99: times[Math.floor(times.length * 0.99)] ?? 0,
+    times,
     syncs,
+    entries: head.size,
   };
 }

@@ -24,13 +24,13 @@ export interface Load {
   readonly acknowledged: string;
 }
 
-/** What was measured, of whole requests: p50 and p99 in milliseconds. */
+/** What was measured. */
 export interface Measured {
-  readonly requests: number;
+  /** Entries. */
   readonly perSecond: number;
   readonly perCpuSecond: number | undefined;
-  readonly p50: number;
-  readonly p99: number;
+  /** Milliseconds of each request. */
+  readonly times: readonly number[];
 }
 
 const NEWLINE = Buffer.from('\n');
@@ -129,15 +129,12 @@ async function generate(load: Load): Promise<Measured> {
   await checkSentAgain(connections[0], load, pairs);
   for (const connection of connections) connection.close();
   writeFileSync(load.acknowledged, Uint32Array.from(pairs));
-  times.sort((a, b) => a - b);
   const entries = times.length * load.batch;
   return {
-    requests: times.length,
     perSecond: entries / seconds,
     perCpuSecond:
       cpuBefore === undefined || cpuAfter === undefined ? undefined : entries / (cpuAfter - cpuBefore),
-    p50: times[Math.floor(times.length / 2)] ?? Number.NaN,
-    p99: times[Math.floor(times.length * 0.99)] ?? Number.NaN,
+    times,
   };
 }
 

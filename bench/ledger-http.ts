@@ -1,10 +1,8 @@
-// The log over HTTP: `node bench/ledger-http.ts [directory]`. Server, load generator and witnesses are processes of
+// The log over HTTP. Server, load generator and witnesses are processes of
 // their own; server and generator have a core each where `taskset` exists. Entries are durable by fdatasync before they
 // are acknowledged and appended exactly once; after each round the log is read back: it must hold the acknowledged
 // entries, each at the index that was answered, and nothing else, under the root that it signed.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogDirectory, readLogDirectory } from '../src/ledger/log/directory.ts';
 import { nodeHasher } from '../src/ledger/log/node-hash.ts';
@@ -14,20 +12,21 @@ import { parseQuorum, quorumPolicy } from '../src/ledger/witness/quorum.ts';
 import { Frontier } from '../src/tlog/frontier.ts';
 import { parseVerifierKey } from '../src/tlog/note-key.ts';
 import { type Policy, verifyCheckpoint } from '../src/tlog/policy.ts';
-import { machine } from './bench.ts';
+import type { Benchmark, Row } from './bench.ts';
+import { ofRounds, row } from './bench.ts';
 import { Connection, entryOf, type Load, type Measured } from './ledger-http-load.ts';
 import {
+  CORES,
   collected,
-  ended,
   figure,
+  inTemporary,
   OTHER_CORE,
   pause,
-  pinned,
   SERVER_CORE,
   type Served,
   serve,
   start,
-  succeeds,
+  traced,
 } from './processes.ts';
 
 const SECONDS = 3;
@@ -37,83 +36,104 @@ const WITNESSED_SECONDS = 10;
 const COUNTRIES = ['de', 'br', 'jp', 'ch'];
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 const GENERATOR = join(import.meta.dirname, 'ledger-http-load.ts');
-const TRACER = 'strace';
 
-type Shape = Pick<Load, 'path' | 'connections' | 'batch'> & { readonly title: string; readonly goal: string };
-
-const SHAPES: readonly Shape[] = [
-  {
-    title: 'POST /add, 64 connections',
-    path: '/add',
-    connections: 64,
-    batch: 1,
-    goal: '≥ 17,000 entries/s, p99 ≤ 10 ms',
-  },
-  {
-    title: 'POST /v1/append, 4 connections, 256 lines',
-    path: '/v1/append',
-    connections: 4,
-    batch: 256,
-    goal: '≥ 100,000 entries/s on a core',
-  },
-];
-
-const root = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'comity-bench-'));
-console.log(machine());
-console.log(
-  pinned
-    ? `server on core ${SERVER_CORE}; generator and witnesses on core ${OTHER_CORE}`
-    : 'no taskset or one core only: nothing is pinned',
-);
-try {
-  for (const shape of SHAPES) await medianOf(shape);
-  await countSyncs();
-  await witnessed();
-  console.log('beside its peer: `npm run bench -- ledger-tessera`, where Go is present');
-} finally {
-  rmSync(root, { recursive: true });
+interface Shape extends Pick<Load, 'path' | 'connections' | 'batch'> {
+  readonly title: string;
+  /** What the rows show, besides their figures. */
+  readonly perSecond?: Partial<Row>;
+  readonly request?: Partial<Row>;
+  readonly perCpuSecond?: Partial<Row>;
 }
 
-async function medianOf(shape: Shape): Promise<void> {
+const ADD: Shape = {
+  title: 'POST /add, 64 connections',
+  path: '/add',
+  connections: 64,
+  batch: 1,
+  perSecond: {
+    goal: '≥ 17,000 entries/s',
+    claim: 'durable entries of 1 KB acknowledged over HTTP one by one, exactly once',
+  },
+  request: { goal: 'p99 ≤ 10 ms', claim: 'one such request' },
+};
+
+const APPEND: Shape = {
+  title: 'POST /v1/append, 4 connections, 256 lines',
+  path: '/v1/append',
+  connections: 4,
+  batch: 256,
+  perCpuSecond: {
+    goal: '≥ 100,000 entries/CPU s',
+    claim: 'durable entries of 1 KB acknowledged over HTTP in batches of 256',
+  },
+};
+
+export const benchmark: Benchmark = {
+  name: 'ledger-http',
+  summary: 'append over HTTP, one by one and in batches, and to checkpoints of a quorum of witnesses',
+  parts: {
+    add: () => shapeRows(ADD),
+    append: () => shapeRows(APPEND),
+    witnessed: () => inTemporary(witnessed),
+  },
+};
+
+async function shapeRows(shape: Shape): Promise<readonly Row[]> {
+  console.error(CORES);
   const rounds: Measured[] = [];
   for (let round = 0; round < ROUNDS; round++) rounds.push((await measure(shape)).measured);
-  rounds.sort((a, b) => a.perSecond - b.perSecond);
-  const median = rounds[Math.floor(ROUNDS / 2)];
-  if (median === undefined) return;
-  const rates = rounds.map(({ perSecond }) => figure(perSecond));
-  const cpu =
-    median.perCpuSecond === undefined ? '' : `   ${figure(median.perCpuSecond)} per CPU second of the server`;
-  console.log(
-    `${shape.title.padEnd(42)} ${figure(median.perSecond).padStart(8)} entries/s   p50 ${median.p50.toFixed(2)} ms  ` +
-      `p99 ${median.p99.toFixed(2)} ms a request${cpu}   (${rates[0]} to ${rates.at(-1)}; goal ${shape.goal})`,
-  );
+  const perCpuSecond = rounds.flatMap(({ perCpuSecond }) => perCpuSecond ?? []);
+  const { title } = shape;
+  return [
+    ofRounds(
+      title,
+      'entries/s',
+      rounds.map(({ perSecond }) => perSecond),
+      { ...shape.perSecond, detail: await syncsOf(shape) },
+    ),
+    row(
+      `${title}: a request`,
+      'ms',
+      rounds.flatMap(({ times }) => times),
+      shape.request,
+    ),
+    ...(perCpuSecond.length === 0
+      ? []
+      : [ofRounds(`${title}: the server`, 'entries/CPU s', perCpuSecond, shape.perCpuSecond)]),
+  ];
 }
 
 /** One round on a log of its own. `during` runs beside the load and is told the server's process. */
-async function measure<T>(
-  { title: _title, goal: _goal, ...shape }: Shape,
-  during?: (pid: number) => Promise<() => Promise<T>>,
+function measure<T>(
+  { path, connections, batch }: Shape,
+  during?: (pid: number) => Promise<(() => Promise<T>) | undefined>,
 ): Promise<{ readonly measured: Measured; readonly entries: number; readonly seen: T | undefined }> {
-  const directory = mkdtempSync(join(root, 'log-'));
-  await createLogDirectory(directory, 'bench.example/http');
-  const server = await serve(SERVER_CORE, [
-    process.execPath,
-    MAIN,
-    'log',
-    'serve',
-    directory,
-    '--anybody-writes',
-  ]);
-  const acknowledged = join(directory, 'acknowledged');
-  const load: Load = { ...shape, url: server.url, server: server.pid, seconds: SECONDS, acknowledged };
-  const { measured, seen } = await withStopped(server, async () => {
-    const finish = await during?.(server.pid);
-    const text = await output(OTHER_CORE, [GENERATOR, JSON.stringify(load)]);
-    return { measured: JSON.parse(text) as Measured, seen: await finish?.() };
+  return inTemporary(async (directory) => {
+    await createLogDirectory(directory, 'bench.example/http');
+    const server = await serve(SERVER_CORE, [
+      process.execPath,
+      MAIN,
+      'log',
+      'serve',
+      directory,
+      '--anybody-writes',
+    ]);
+    const load: Load = {
+      path,
+      connections,
+      batch,
+      url: server.url,
+      server: server.pid,
+      seconds: SECONDS,
+      acknowledged: join(directory, 'acknowledged'),
+    };
+    const { measured, seen } = await withStopped(server, async () => {
+      const finish = await during?.(server.pid);
+      const text = await output(OTHER_CORE, [GENERATOR, JSON.stringify(load)]);
+      return { measured: JSON.parse(text) as Measured, seen: await finish?.() };
+    });
+    return { measured, entries: await checkHolds(directory, load.acknowledged), seen };
   });
-  const entries = await checkHolds(directory, acknowledged);
-  rmSync(directory, { recursive: true });
-  return { measured, entries, seen };
 }
 
 /** Reads the log back and compares it with what was acknowledged. */
@@ -145,32 +165,19 @@ async function checkHolds(directory: string, acknowledged: string): Promise<numb
   return head.size;
 }
 
-/** Counts the server's system calls in a run that is not timed: being traced slows it down. */
-async function countSyncs(): Promise<void> {
-  if (!succeeds(TRACER, '-V')) return console.log('no strace: system calls are not counted');
-  for (const shape of SHAPES) {
-    const report = join(root, 'strace');
-    const { entries, seen } = await measure(shape, async (pid) => {
-      const traced = ['-f', '-c', '-e', 'trace=fdatasync,fsync', '-o', report, '-p', String(pid)];
-      const strace = spawn(TRACER, traced, { stdio: ['ignore', 'ignore', 'pipe'] });
-      // It says on standard error that it is attached, or why it is not.
-      await new Promise((resolve) => strace.stderr.once('data', resolve));
-      return async () => {
-        strace.kill('SIGINT');
-        await ended(strace);
-        return readFileSync(report, 'utf8');
-      };
-    });
-    const counts = [...(seen ?? '').matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) .*?(f(?:data)?sync)$/gm)];
-    const text = counts.map(([, count, name]) => `${figure(Number(count))} ${name}`).join(', ');
-    console.log(
-      `${shape.title.padEnd(42)} ${text || 'strace could not attach'} for ${figure(entries)} entries (traced, not timed)`,
-    );
-  }
+/** The server's system calls that make data durable, in a run that is not timed. */
+async function syncsOf(shape: Shape): Promise<string> {
+  const { entries, seen } = await measure(shape, (pid) => traced(pid, 'fdatasync,fsync', '-c'));
+  if (seen === undefined) return 'no strace: system calls are not counted';
+  const counts = [...seen.matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) .*?(f(?:data)?sync)$/gm)];
+  const text = counts.map(([, count, name]) => `${figure(Number(count))} ${name}`).join(', ');
+  return text === ''
+    ? 'strace could not attach'
+    : `traced and not timed: ${text} for ${figure(entries)} entries`;
 }
 
 /** From an acknowledged append to a checkpoint that three of four countries cosigned, as a reader sees it. */
-async function witnessed(): Promise<void> {
+async function witnessed(root: string): Promise<readonly Row[]> {
   const directory = join(root, 'witnessed');
   const { keys } = await createLogDirectory(directory, 'bench.example/witnessed');
   const about = COUNTRIES.map((country) => {
@@ -217,21 +224,21 @@ async function witnessed(): Promise<void> {
       file,
     ]);
     servers.unshift(server);
-    await reportWitnessed('append to checkpoint, 4 of 4 witnesses', server.url, policy, 0);
+    const goal = 'p99 ≤ 1,500 ms';
+    const all = await witnessedTimes(server.url, policy, 0);
     await witnesses[0]?.stop();
     // Other entries than before: the same ones would be answered with the places that they have.
-    await reportWitnessed('append to checkpoint, 3 of 4 witnesses', server.url, policy, 1_000_000);
+    const three = await witnessedTimes(server.url, policy, 1_000_000);
+    return [
+      row('append to checkpoint, 4 of 4 witnesses', 'ms', all, { goal }),
+      row('append to checkpoint, 3 of 4 witnesses', 'ms', three, {
+        goal,
+        claim: 'from an append to a checkpoint that 3 of 4 witnesses signed, published every second',
+      }),
+    ];
   } finally {
     for (const one of servers) await one.stop();
   }
-}
-
-async function reportWitnessed(title: string, url: string, policy: Policy, from: number): Promise<void> {
-  const times = (await witnessedTimes(url, policy, from)).sort((a, b) => a - b);
-  const at = (q: number) => `${(times[Math.floor(times.length * q)] ?? Number.NaN).toFixed(0)} ms`;
-  console.log(
-    `${title.padEnd(42)} p50 ${at(0.5)}  p99 ${at(0.99)}   ${times.length} entries; a checkpoint every second at most (goal p99 ≤ 1,500 ms)`,
-  );
 }
 
 /** Appends at a steady pace, so that entries meet every moment between two checkpoints, and watches `/checkpoint`. */

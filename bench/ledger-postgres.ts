@@ -1,66 +1,95 @@
-// Durable appends to PostgreSQL from replicas in processes of their own:
-// `node bench/ledger-postgres.ts [replicas]`, against `DATABASE_URL` or a server that it starts.
-// Each acknowledged entry was committed with synchronous_commit on; at the end the log is read back and its tree checked.
+// Durable appends to PostgreSQL from replicas in processes of their own, against `DATABASE_URL` or a server that is
+// started. Each acknowledged entry was committed with synchronous_commit on; after each round the log is read back and
+// its tree checked.
 import { fork } from 'node:child_process';
-import { cpus } from 'node:os';
 import { Appender } from '../src/ledger/log/appender.ts';
 import { nodeHasher } from '../src/ledger/log/node-hash.ts';
-import { connect } from '../src/ledger/postgres/connection.ts';
+import { connect, type Sql } from '../src/ledger/postgres/connection.ts';
 import { createPostgresStore, openPostgresStore } from '../src/ledger/postgres/postgres-store.ts';
 import { startTestServer } from '../src/ledger/postgres/server.case.ts';
 import { decodeBundle } from '../src/tlog/bundle.ts';
 import { Frontier } from '../src/tlog/frontier.ts';
+import type { Benchmark, Flags, Row } from './bench.ts';
+import { ofRounds } from './bench.ts';
+import { figure } from './processes.ts';
 
 const ENTRY_BYTES = 1024;
 const SECONDS = 6;
+const ROUNDS = 3;
 const SENDERS = 6;
 const BATCH = 512;
 
-if (process.argv[2] === 'replica') await replica(process.argv[3] ?? '', process.argv[4] ?? '');
-else await main(Number(process.argv[2] ?? 2));
+if (import.meta.main) await replica(process.argv[2] ?? '', process.argv[3] ?? '');
 
-async function main(replicas: number): Promise<void> {
-  console.log(`${cpus()[0]?.model ?? 'unknown processor'} · Node ${process.version}`);
+export const benchmark: Benchmark = {
+  name: 'ledger-postgres',
+  summary: 'durable append to PostgreSQL by several replicas',
+  flags: { replicas: { type: 'string', default: '2' } },
+  parts: { replicas: appendedRows },
+};
+
+async function appendedRows(flags: Flags): Promise<readonly Row[]> {
+  const replicas = Number(flags.replicas);
   const server = await startTestServer();
   const sql = await connect(server.url);
   const [version] = await sql<{ version: string }[]>`SELECT version()`;
-  console.log(version?.version);
-  const origin = `bench/${Date.now()}`;
-  await createPostgresStore(sql, origin);
-  const counts = await Promise.all(
-    Array.from(
-      { length: replicas },
-      () =>
-        new Promise<number>((resolve, reject) => {
-          const child = fork(import.meta.filename, ['replica', server.url, origin]);
-          child.on('message', (count) => resolve(Number(count)));
-          child.on('error', reject);
-        }),
+  console.error(version?.version);
+  const rounds: (readonly number[])[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const origin = `bench/${Date.now()}`;
+    await createPostgresStore(sql, origin);
+    const counts = await Promise.all(
+      Array.from({ length: replicas }, () => acknowledged(server.url, origin)),
+    );
+    await checkHolds(sql, origin, total(counts));
+    rounds.push(counts);
+  }
+  await sql.end();
+  await server.stop();
+  const shares = rounds.map((counts) => counts.map((count) => figure(count / SECONDS)).join(' + '));
+  return [
+    ofRounds(
+      `${replicas} replicas, batches of ${BATCH}`,
+      'entries/s',
+      rounds.map((counts) => total(counts) / SECONDS),
+      {
+        goal: '≥ 40,000 entries/s',
+        claim: `durable entries of 1 KB in PostgreSQL, ${replicas} replicas appending to one log`,
+        detail: `by replica ${shares.join(', ')}`,
+      },
     ),
-  );
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  console.log(
-    `${replicas} replicas: ${Math.round(total / SECONDS).toLocaleString('en')} entries/s (${counts.map((count) => Math.round(count / SECONDS)).join(' + ')})`,
-  );
+  ];
+}
 
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Starts a replica and waits until it says how many of its entries were acknowledged. */
+function acknowledged(url: string, origin: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = fork(import.meta.filename, [url, origin]);
+    child.on('message', (count) => resolve(Number(count)));
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`replica ended with ${code}`)));
+  });
+}
+
+/** Reads the log back: as many entries as were acknowledged, under the root that the store grew. */
+async function checkHolds(sql: Sql, origin: string, entries: number): Promise<void> {
   const store = await openPostgresStore(sql, origin);
-  const began = performance.now();
   const head = await store.grow();
-  console.log(`tree of ${head.size} entries grown in ${((performance.now() - began) / 1000).toFixed(1)} s`);
-  if (head.size !== total)
-    throw new Error(`${total} entries were acknowledged, but the log holds ${head.size}`);
-  const frontier = new Frontier(nodeHasher());
+  if (head.size !== entries)
+    throw new Error(`${entries} entries were acknowledged, but the log holds ${head.size}`);
+  const hasher = nodeHasher();
+  const frontier = new Frontier(hasher);
   for (let at = 0; at < head.size; at += 256) {
     const width = Math.min(256, head.size - at);
-    const hasher = nodeHasher();
     for (const entry of decodeBundle(await store.readBundle(at / 256, width), width))
       frontier.append(hasher.leaf(entry));
   }
   if (Buffer.compare(frontier.root(), head.root) !== 0)
     throw new Error('log has another root than its entries');
-  console.log('read back: same entries, same root');
-  await sql.end();
-  await server.stop();
 }
 
 async function replica(url: string, origin: string): Promise<void> {

@@ -1,98 +1,140 @@
-// Full records in one process: made, sealed, validated, canonical, durable with their sealed parts, acknowledged:
-// `node bench/ledger-sealed.ts [directory]`. Every tenth second of it is opened again and compared.
+// Full records in one process, on one core: made, sealed, validated, canonical, durable with their sealed parts,
+// acknowledged. Some of each round are opened again and compared.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFilesVault } from '../src/ledger/files/vault.ts';
-import { openLedger } from '../src/ledger/ledger.ts';
+import { type Ledger, openLedger, type Submission } from '../src/ledger/ledger.ts';
 import { createLogDirectory, openLogDirectory } from '../src/ledger/log/directory.ts';
-import { startProducer } from '../src/ledger/record/producer.ts';
+import type { Producer } from '../src/ledger/record/producer.ts';
 import { readDisclosure } from '../src/ledger/sealing/disclosure.ts';
 import { localWrapper } from '../src/ledger/sealing/wrapping.ts';
+import type { Benchmark, Row } from './bench.ts';
+import { number, ofRounds, row } from './bench.ts';
+import { benchProducer, modelCall } from './ledger-record.ts';
+import { inTemporary, stayOnOneCore } from './processes.ts';
 
 const SECONDS = 5;
+const ROUNDS = 3;
 /** Records that are appended but not timed, so that what runs is compiled. */
-const WARM_UP_MS = 1500;
-/** What one core should do of full sealed records. */
-const GOAL = 25_000;
+const WARM_UP_SECONDS = 1.5;
 const SENDERS = 4;
 const BATCH = 256;
+/** One record is opened out of as many batches. */
+const OPENED_EVERY = 50;
 /** People that records are about. */
 const PEOPLE = 500;
 const PROMPT = 'x'.repeat(400);
 
-const directory = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'comity-bench-'));
-console.log(
-  `${cpus()[0]?.model ?? 'unknown processor'} · Node ${process.version} · ${SENDERS} senders, batches of ${BATCH}, one sealed prompt of ${PROMPT.length} characters each`,
-);
-try {
+interface Measured {
+  /** Milliseconds of each batch. */
+  readonly times: readonly number[];
+  readonly perSecond: number;
+  /** CPU time of a record, µs. */
+  readonly user: number;
+  readonly system: number;
+  readonly opened: number;
+}
+
+export const benchmark: Benchmark = {
+  name: 'ledger-sealed',
+  summary: 'full sealed records',
+  parts: { batches: () => inTemporary(sealedRows) },
+};
+
+async function sealedRows(directory: string): Promise<readonly Row[]> {
+  stayOnOneCore();
   await createLogDirectory(join(directory, 'log'), 'bench.example/sealed');
   const log = await openLogDirectory(join(directory, 'log'));
   const vault = await openFilesVault(join(directory, 'vault'), { wrapper: localWrapper(randomBytes(32)) });
-  const producer = startProducer({
-    id: 'bench',
-    resource: { 'comity.system.id': 'bench', 'comity.tenant': 'bench', 'service.name': 'bench' },
-    retain: { class: 'logs', hold: false, min: 'P6M' },
-    jur: ['DE', 'BR'],
-  });
+  const producer = benchProducer();
   const ledger = await openLedger({ log, vault, producer });
+  const prompts = numbers();
+  await measure(ledger, producer, prompts, WARM_UP_SECONDS);
+  const rounds: Measured[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(ledger, producer, prompts, SECONDS));
+  const leaf = await log.read(0);
+  await ledger.close();
+  const sum = (of: (round: Measured) => number): number =>
+    rounds.reduce((total, round) => total + of(round), 0);
+  const title = `full sealed records, ${SENDERS} senders, batches of ${BATCH}`;
+  return [
+    ofRounds(
+      title,
+      'records/s',
+      rounds.map(({ perSecond }) => perSecond),
+      { detail: `${leaf.length} bytes a leaf; ${sum(({ opened }) => opened)} opened and compared` },
+    ),
+    row(
+      `${title}: a batch`,
+      'ms',
+      rounds.flatMap(({ times }) => times),
+    ),
+    ofRounds(
+      `${title}: the process`,
+      'records/CPU s',
+      rounds.map(({ user, system }) => 1e6 / (user + system)),
+      {
+        goal: '≥ 25,000 records/CPU s',
+        claim: `full records, each with a prompt of ${PROMPT.length} characters sealed, in batches of ${BATCH}`,
+        detail: `${number(sum(({ system }) => system) / ROUNDS)} µs of each in the operating system`,
+      },
+    ),
+  ];
+}
+
+function numbers(): () => number {
+  let next = 0;
+  return () => next++;
+}
+
+async function measure(
+  ledger: Ledger,
+  producer: Producer,
+  prompts: () => number,
+  seconds: number,
+): Promise<Measured> {
   const times: number[] = [];
-  let [number, count] = [0, 0];
-  const began = performance.now() + WARM_UP_MS;
-  const until = began + SECONDS * 1000;
-  let cpu: NodeJS.CpuUsage | undefined;
   const opened: Promise<void>[] = [];
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  const until = began + seconds * 1000;
   await Promise.all(
     Array.from({ length: SENDERS }, async () => {
       while (performance.now() < until) {
-        const first = number;
-        const submissions = Array.from({ length: BATCH }, () => ({
-          record: producer.record('gen_ai.client.inference.operation.details', {
-            'gen_ai.operation.name': 'chat',
-            'gen_ai.provider.name': 'example',
-            'gen_ai.request.model': 'model',
-            'gen_ai.usage.input_tokens': 100,
-            'gen_ai.usage.output_tokens': 200,
-          }),
-          seal: [
-            { subjects: [`person ${number % PEOPLE}`] as const, fields: { prompt: `${number++} ${PROMPT}` } },
-          ],
-        }));
+        const first = prompts();
+        const submissions = Array.from({ length: BATCH }, (_, i) =>
+          submission(producer, i === 0 ? first : prompts()),
+        );
         const sent = performance.now();
-        if (sent >= began) cpu ??= process.cpuUsage();
         const [place] = await ledger.append(submissions);
-        if (sent >= began) {
-          times.push(performance.now() - sent);
-          count += BATCH;
-        }
-        if (place !== undefined && first % (50 * BATCH) === 0) opened.push(check(place.index, first));
+        times.push(performance.now() - sent);
+        if (place !== undefined && times.length % OPENED_EVERY === 1)
+          opened.push(check(ledger, place.index, first));
       }
     }),
   );
-  const seconds = (performance.now() - began) / 1000;
+  const elapsed = (performance.now() - began) / 1000;
   const used = process.cpuUsage(cpu);
   await Promise.all(opened);
-  times.sort((a, b) => a - b);
-  const entry = await log.read(0);
-  const [user, system] = [used.user / count, used.system / count];
-  console.log(
-    `${figure(count / seconds)} records/s · ${figure(1e6 / (user + system))} per CPU second (goal ${figure(GOAL)}): ` +
-      `${(user + system).toFixed(1)} µs a record, ${system.toFixed(1)} of them in the kernel · ` +
-      `p50 ${times[Math.floor(times.length / 2)]?.toFixed(1)} ms  p99 ${times[Math.floor(times.length * 0.99)]?.toFixed(1)} ms a batch · ` +
-      `${entry.length} bytes a leaf · ${opened.length} opened and compared`,
-  );
-  await ledger.close();
-
-  async function check(index: number, expected: number): Promise<void> {
-    const { disclosures } = await ledger.open(index);
-    const { value } = readDisclosure(disclosures[0] ?? '');
-    if (value !== `${expected} ${PROMPT}`) throw new Error(`record ${index} opened as something else`);
-  }
-} finally {
-  rmSync(directory, { recursive: true });
+  const count = times.length * BATCH;
+  return {
+    times,
+    perSecond: count / elapsed,
+    user: used.user / count,
+    system: used.system / count,
+    opened: opened.length,
+  };
 }
 
-function figure(value: number): string {
-  return Math.round(value).toLocaleString('en');
+function submission(producer: Producer, prompt: number): Submission {
+  return {
+    record: modelCall(producer),
+    seal: [{ subjects: [`person ${prompt % PEOPLE}`], fields: { prompt: `${prompt} ${PROMPT}` } }],
+  };
+}
+
+async function check(ledger: Ledger, index: number, expected: number): Promise<void> {
+  const { disclosures } = await ledger.open(index);
+  const { value } = readDisclosure(disclosures[0] ?? '');
+  if (value !== `${expected} ${PROMPT}`) throw new Error(`record ${index} opened as something else`);
 }

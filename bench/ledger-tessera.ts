@@ -1,5 +1,4 @@
-// Our log beside Tessera's on POSIX files: `node bench/ledger-tessera.ts [seconds] [directory]`. Both servers are sent
-// the same by Tessera's own load generator, one after the other, on the same core. Nothing of Tessera is in this
+// Our log beside Tessera's on POSIX files. Both servers are sent the same by Tessera's own load generator, one after the other, on the same core. Nothing of Tessera is in this
 // project: where Go is present, its module is fetched through Go's module proxy and built outside of it.
 //
 // What an acknowledgement means. Tessera: the entry is in its bundle and its tiles, files that were written with O_SYNC
@@ -7,9 +6,9 @@
 // waits for a checkpoint. Ours never appends an entry twice, whenever it is sent again. Tessera's server remembers its
 // newest 256 Ki entries in memory; with antispam it also looks in a database that follows the log, and refuses entries
 // while the database is far behind.
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogDirectory } from '../src/ledger/log/directory.ts';
@@ -20,27 +19,30 @@ import { decodeBundle } from '../src/tlog/bundle.ts';
 import { Frontier } from '../src/tlog/frontier.ts';
 import { parsePolicy, verifyCheckpoint } from '../src/tlog/policy.ts';
 import { TILE_WIDTH } from '../src/tlog/tile.ts';
-import { machine } from './bench.ts';
+import type { Benchmark, Flags, Part, Row } from './bench.ts';
+import { notRun, ofRounds } from './bench.ts';
 import {
+  CORES,
   collected,
   cpuSeconds,
   ended,
   figure,
+  freePort,
+  inTemporary,
   OTHER_CORE,
   pause,
-  pinned,
   SERVER_CORE,
   type Served,
   serve,
   start,
   succeeds,
+  traced,
 } from './processes.ts';
 
 const MODULE = 'github.com/transparency-dev/tessera';
 const VERSION = 'v1.0.4';
 const PROGRAMS = [`${MODULE}/cmd/conformance/posix`, `${MODULE}/internal/hammer`];
 const ORIGIN = 'bench.example/tessera';
-const TRACER = 'strace';
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 /** The generator writes this many bytes in hexadecimal, then a space and a number that no other entry has. */
 const ENTRY_BYTES = 1024;
@@ -74,105 +76,116 @@ interface Measured extends Load {
   readonly entries: number;
 }
 
-const go = ['go', '/usr/local/go/bin/go'].find((program) => succeeds(program, 'version'));
-const seconds = Number(process.argv[2] ?? 20);
-const cache = join(tmpdir(), `comity-bench-tessera-${VERSION}`);
+const CACHE = join(tmpdir(), `comity-bench-tessera-${VERSION}`);
+const OURS = 'ours, exactly once';
 
-if (go === undefined) console.log('not run: no Go (https://go.dev/dl)');
-else if (cpus().length <= OTHER_CORE) console.log('not run: one core only');
-else if (built(go)) await compare(go);
-else console.log(`not run: Go could not build ${MODULE}@${VERSION}`);
+export const benchmark: Benchmark = {
+  name: 'ledger-tessera',
+  summary: "append over HTTP beside Tessera under Tessera's own load, where Go is present",
+  flags: { seconds: { type: 'string', default: '20' } },
+  parts: {
+    ours: partOf({
+      title: OURS,
+      loads: [64, 256, 480].map((writers) => ({ writers, most: UNLIMITED })),
+      start: (directory) =>
+        serve(SERVER_CORE, [process.execPath, MAIN, 'log', 'serve', directory, '--anybody-writes']),
+    }),
+    tessera: partOf({
+      title: 'Tessera, antispam off',
+      loads: [256, 1024, 3000].map((writers) => ({ writers, most: UNLIMITED })),
+      start: (directory, key) => startTessera(directory, key, false),
+    }),
+    // It refuses entries while its database is behind, so the pace at which it keeps up is looked for too.
+    'tessera-antispam': partOf({
+      title: 'Tessera, antispam on',
+      loads: [4000, 8000, 12_000, 16_000, UNLIMITED].map((most) => ({ writers: 1024, most })),
+      start: (directory, key) => startTessera(directory, key, true),
+    }),
+  },
+  compare: (rows) =>
+    rows.map((one) => {
+      const ours = rows.find(({ name, unit }) => name === OURS && unit === one.unit);
+      return ours === undefined || ours === one
+        ? one
+        : { ...one, ratio: one.median / ours.median, peer: 'the rate of ours' };
+    }),
+};
+
+/** Both rates of a server, each under the load that it does best with. */
+function partOf(contender: Contender): Part {
+  return (flags) => {
+    const why = hindrance();
+    return why === undefined ? rowsOf(contender, flags) : [notRun(contender.title, 'entries/s', why)];
+  };
+}
+
+/** Why there is nothing to compare with. */
+function hindrance(): string | undefined {
+  const go = ['go', '/usr/local/go/bin/go'].find((program) => succeeds(program, 'version'));
+  if (go === undefined) return 'no Go (https://go.dev/dl)';
+  if (cpus().length <= OTHER_CORE) return 'one core only';
+  if (!built(go)) return `Go could not build ${MODULE}@${VERSION}`;
+  const version = spawnSync(go, ['version'], { encoding: 'utf8' }).stdout.trim();
+  console.error(`${version}, Tessera ${VERSION}; ${CORES}; entries of ${ENTRY_BYTES} bytes`);
+  return undefined;
+}
 
 function built(program: string): boolean {
-  mkdirSync(cache, { recursive: true });
+  mkdirSync(CACHE, { recursive: true });
   return (
     spawnSync(program, ['install', ...PROGRAMS.map((name) => `${name}@${VERSION}`)], {
       stdio: 'inherit',
-      env: { ...process.env, GOBIN: cache },
+      env: { ...process.env, GOBIN: CACHE },
     }).status === 0
   );
 }
 
-async function compare(program: string): Promise<void> {
-  const root = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'comity-bench-'));
-  const version = spawnSync(program, ['version'], { encoding: 'utf8' }).stdout.trim();
-  console.log(`${machine()}\n${version}, Tessera ${VERSION}`);
-  console.log(
-    pinned
-      ? `server on core ${SERVER_CORE}, Tessera's generator on core ${OTHER_CORE}; ${seconds} s each after ${WARM_UP_SECONDS} s, entries of ${ENTRY_BYTES} bytes`
-      : 'no taskset: nothing is pinned',
-  );
-  console.log(
-    'Tessera as its conformance server sets it: batches of 256 or 1 s, a checkpoint every second, the newest 262,144 entries remembered',
-  );
-  try {
-    const results: Measured[] = [];
-    for (const contender of contenders()) {
-      const load = await bestLoad(root, contender);
-      const measured = await measure(root, contender, load, seconds, true);
-      results.push(measured);
-      report(contender.title, measured);
-      console.log(`${''.padEnd(34)}${await countSyncs(root, contender, load)}`);
-    }
-    const [ours, ...theirs] = results;
-    for (const [i, title] of ['antispam off', 'antispam on'].entries()) {
-      const other = theirs[i];
-      if (ours === undefined || other === undefined) continue;
-      console.log(
-        `ours, exactly once, against Tessera, ${title}: ${(ours.perCpuSecond / other.perCpuSecond).toFixed(2)} × the entries per CPU second, ` +
-          `${(ours.perSecond / other.perSecond).toFixed(2)} × per second`,
-      );
-    }
-  } finally {
-    rmSync(root, { recursive: true });
-  }
-}
-
-function contenders(): readonly Contender[] {
-  const posix = join(cache, 'posix');
-  const tessera = (antispam: boolean) => async (directory: string, key: string) => {
-    const port = await freePort();
-    const command = [
-      posix,
-      `--storage_dir=${join(directory, 'tessera')}`,
-      `--listen=127.0.0.1:${port}`,
-      `--antispam=${antispam}`,
-    ];
-    console.error(`  ${command.join(' ')}`);
-    const child = start(SERVER_CORE, command, { LOG_PRIVATE_KEY: key });
-    const errors = collected(child.stderr);
-    await until(() => listens(port), errors);
-    const stop = async (): Promise<void> => {
-      child.kill('SIGKILL');
-      await ended(child);
-    };
-    return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
-  };
+async function rowsOf(contender: Contender, { seconds }: Flags): Promise<readonly Row[]> {
+  const { title } = contender;
+  const load = await bestLoad(contender);
+  const measured = await measure(contender, load, Number(seconds), true);
+  const detail = [
+    described(load),
+    `generator used ${Math.round(measured.generator * 100)} % of its core`,
+    `${figure(measured.refused)} refused`,
+    `${figure(measured.entries)} read back`,
+    await syncsOf(contender, load),
+  ].join('; ');
   return [
-    {
-      title: 'ours, exactly once',
-      loads: [64, 256, 480].map((writers) => ({ writers, most: UNLIMITED })),
-      start: (directory) =>
-        serve(SERVER_CORE, [process.execPath, MAIN, 'log', 'serve', directory, '--anybody-writes']),
-    },
-    {
-      title: 'Tessera, antispam off',
-      loads: [256, 1024, 3000].map((writers) => ({ writers, most: UNLIMITED })),
-      start: tessera(false),
-    },
-    {
-      // It refuses entries while its database is behind, so the pace at which it keeps up is looked for too.
-      title: 'Tessera, antispam on',
-      loads: [4000, 8000, 12_000, 16_000, UNLIMITED].map((most) => ({ writers: 1024, most })),
-      start: tessera(true),
-    },
+    ofRounds(title, 'entries/s', [measured.perSecond], { detail }),
+    ofRounds(title, 'entries/CPU s', [measured.perCpuSecond], {
+      claim: `durable entries of 1 KB under Tessera's load generator: ${title}`,
+    }),
   ];
 }
 
-async function bestLoad(root: string, contender: Contender): Promise<Load> {
+/**
+ * Tessera as its conformance server sets it: batches of 256 or 1 s, a checkpoint every second, the newest 262,144 entries
+ * remembered.
+ */
+async function startTessera(directory: string, key: string, antispam: boolean): Promise<Served> {
+  const port = await freePort();
+  const command = [
+    join(CACHE, 'posix'),
+    `--storage_dir=${join(directory, 'tessera')}`,
+    `--listen=127.0.0.1:${port}`,
+    `--antispam=${antispam}`,
+  ];
+  console.error(`  ${command.join(' ')}`);
+  const child = start(SERVER_CORE, command, { LOG_PRIVATE_KEY: key });
+  const errors = collected(child.stderr);
+  await until(() => listens(port), errors);
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended(child);
+  };
+  return { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
+}
+
+async function bestLoad(contender: Contender): Promise<Load> {
   let best: Measured | undefined;
   for (const load of contender.loads) {
-    const measured = await measure(root, contender, load, TRIAL_SECONDS, false);
+    const measured = await measure(contender, load, TRIAL_SECONDS, false);
     console.error(`  tried ${described(measured)}: ${figure(measured.perSecond)} entries/s`);
     if (best === undefined || measured.perSecond > best.perSecond) best = measured;
   }
@@ -182,13 +195,12 @@ async function bestLoad(root: string, contender: Contender): Promise<Load> {
 
 /** One round on a log of its own. */
 async function measure(
-  root: string,
   contender: Contender,
   { writers, most }: Load,
   duration: number,
   check: boolean,
 ): Promise<Measured> {
-  return withLog(root, contender, async (server, key) => {
+  return withLog(contender, async (server, key) => {
     const hammer = hammered(server.url, key, { writers, most });
     await pause(WARM_UP_SECONDS * 1000);
     const before = await nextCheckpoint(server);
@@ -211,28 +223,24 @@ async function measure(
   });
 }
 
-async function withLog<T>(
-  root: string,
-  contender: Contender,
-  run: (server: Served, key: string) => Promise<T>,
-): Promise<T> {
-  const directory = mkdtempSync(join(root, 'log-'));
-  const { keys } = await createLogDirectory(directory, ORIGIN);
-  const server = await contender.start(directory, readFileSync(join(directory, 'log.key'), 'utf8').trim());
-  try {
-    // The generator wants a checkpoint to begin with.
-    await until(async () => (await sizeOf(server.url)) !== undefined);
-    return await run(server, keys[0] ?? '');
-  } finally {
-    await server.stop();
-    rmSync(directory, { recursive: true });
-  }
+function withLog<T>(contender: Contender, run: (server: Served, key: string) => Promise<T>): Promise<T> {
+  return inTemporary(async (directory) => {
+    const { keys } = await createLogDirectory(directory, ORIGIN);
+    const server = await contender.start(directory, readFileSync(join(directory, 'log.key'), 'utf8').trim());
+    try {
+      // The generator wants a checkpoint to begin with.
+      await until(async () => (await sizeOf(server.url)) !== undefined);
+      return await run(server, keys[0] ?? '');
+    } finally {
+      await server.stop();
+    }
+  });
 }
 
 /** Starts Tessera's generator. Stopping it tells how many requests failed. */
 function hammered(url: string, key: string, { writers, most }: Load) {
   const command = [
-    join(cache, 'hammer'),
+    join(CACHE, 'hammer'),
     `--log_public_key=${key}`,
     `--log_url=${url}/`,
     `--num_writers=${writers}`,
@@ -299,25 +307,19 @@ async function checkHolds(url: string, key: string): Promise<number> {
 }
 
 /** System calls that make data durable, for each thousand entries, in a run that is not timed. */
-async function countSyncs(root: string, contender: Contender, load: Load): Promise<string> {
-  if (!succeeds(TRACER, '-V')) return 'no strace: system calls are not counted';
-  const file = join(root, 'trace');
-  return withLog(root, contender, async (server, key) => {
-    const traced = ['-f', '-e', 'trace=fdatasync,fsync,openat', '-o', file, '-p', String(server.pid)];
-    const strace = spawn(TRACER, traced, { stdio: ['ignore', 'ignore', 'pipe'] });
-    // It says on standard error that it is attached, or why it is not.
-    await new Promise((resolve) => strace.stderr.once('data', resolve));
+function syncsOf(contender: Contender, load: Load): Promise<string> {
+  return withLog(contender, async (server, key) => {
+    const finish = await traced(server.pid, 'fdatasync,fsync,openat');
+    if (finish === undefined) return 'no strace: system calls are not counted';
     const hammer = hammered(server.url, key, load);
     await pause(TRACED_SECONDS * 1000);
     await hammer.stop();
-    strace.kill('SIGINT');
-    await ended(strace);
+    const calls = await finish();
     const size = await until(async () => (await sizeOf(server.url)) || undefined);
-    const calls = readFileSync(file, 'latin1');
     const count = (pattern: RegExp): string =>
       (((calls.match(pattern)?.length ?? 0) / size) * 1000).toFixed(1);
     return (
-      `traced, for 1,000 entries: ${count(/ fdatasync\(/g)} fdatasync, ${count(/ fsync\(/g)} fsync, ` +
+      `traced and not timed, for 1,000 entries: ${count(/ fdatasync\(/g)} fdatasync, ${count(/ fsync\(/g)} fsync, ` +
       `${count(/ openat\([^\n]*O_SYNC/g)} files written with O_SYNC`
     );
   });
@@ -327,13 +329,6 @@ async function sizeOf(url: string): Promise<number | undefined> {
   const response = await fetch(`${url}/checkpoint`);
   const [, size] = (await response.text()).split('\n');
   return response.status === 200 ? Number(size) : undefined;
-}
-
-function report(title: string, measured: Measured): void {
-  console.log(
-    `${title.padEnd(24)} ${figure(measured.perSecond).padStart(8)} entries/s ${figure(measured.perCpuSecond).padStart(8)} per CPU second of the server   ` +
-      `${described(measured)}, generator used ${Math.round(measured.generator * 100)} % of its core, ${figure(measured.refused)} refused, ${figure(measured.entries)} read back`,
-  );
 }
 
 function described({ writers, most }: Load): string {
@@ -360,13 +355,4 @@ function listens(port: number): Promise<boolean> {
     socket.once('error', () => resolve(false));
     socket.once('connect', () => socket.destroy());
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

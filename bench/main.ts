@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Benchmark, Row } from './bench.ts';
+import type { Benchmark, Flag, Row } from './bench.ts';
 import { machine, table } from './bench.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Benchmark }>>> = {
@@ -12,71 +12,51 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   decide: () => import('./decide.ts'),
   plan: () => import('./plan.ts'),
   kernel: () => import('./kernel.ts'),
+  tlog: () => import('./tlog.ts'),
+  'ledger-append': () => import('./ledger-append.ts'),
+  'ledger-http': () => import('./ledger-http.ts'),
+  'ledger-postgres': () => import('./ledger-postgres.ts'),
+  'ledger-sealed': () => import('./ledger-sealed.ts'),
+  'ledger-soak': () => import('./ledger-soak.ts'),
+  'ledger-tessera': () => import('./ledger-tessera.ts'),
+  'ledger-verify': () => import('./ledger-verify.ts'),
 };
 
-/** Benchmarks of the log: scripts of their own, since they pin cores, start servers and count system calls. */
-const SCRIPTS: Readonly<Record<string, { readonly summary: string; readonly run: () => Promise<unknown> }>> =
-  {
-    tlog: {
-      summary: 'hashing, proofs and signatures of the transparency log',
-      run: () => import('./tlog.ts'),
-    },
-    'ledger-append': { summary: 'durable append to files', run: () => import('./ledger-append.ts') },
-    'ledger-http': {
-      summary: 'append over HTTP, and to witnessed checkpoints',
-      run: () => import('./ledger-http.ts'),
-    },
-    'ledger-postgres': {
-      summary: 'durable append to PostgreSQL by several replicas',
-      run: () => import('./ledger-postgres.ts'),
-    },
-    'ledger-sealed': { summary: 'full sealed records', run: () => import('./ledger-sealed.ts') },
-    'ledger-soak': {
-      summary: 'memory of a server over ten minutes [--minutes N]',
-      run: () => import('./ledger-soak.ts'),
-    },
-    'ledger-tessera': {
-      summary: 'append over HTTP beside Tessera, where Go is present',
-      run: () => import('./ledger-tessera.ts'),
-    },
-    'ledger-verify': {
-      summary: 'verify a bundle of a million entries',
-      run: () => import('./ledger-verify.ts'),
-    },
-  };
+const USAGE = `
+usage: npm run bench -- <name> [--part NAME] [--json] [--save]
+--save keeps the rows in bench/results, from which \`npm run readme\` writes
+files are made under TMPDIR: point it at the disk that is to be measured`;
 
-const {
-  positionals: [name],
-  values: { json = false, save = false, part },
-} = parseArgs({
-  allowPositionals: true,
-  strict: false,
-  options: { json: { type: 'boolean' }, save: { type: 'boolean' }, part: { type: 'string' } },
-});
-if (name !== undefined && Object.hasOwn(SCRIPTS, name)) {
-  process.argv.splice(2, 1);
-  await SCRIPTS[name]?.run();
-  process.exit();
-}
-const load = name === undefined || !Object.hasOwn(BENCHMARKS, name) ? undefined : BENCHMARKS[name];
-if (name === undefined || load === undefined) {
-  for (const [known, entry] of Object.entries(BENCHMARKS))
-    console.error(`${known.padEnd(17)}${(await entry()).benchmark.summary}`);
-  for (const [known, { summary }] of Object.entries(SCRIPTS)) console.error(`${known.padEnd(17)}${summary}`);
-  console.error(
-    '\nusage: npm run bench -- <name> [--part NAME] [--json] [--save]\n--save keeps the rows in bench/results, from which `npm run readme` writes',
-  );
-  process.exit(name === undefined ? 0 : 2);
+const [name = '', ...args] = process.argv.slice(2);
+const load = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+if (load === undefined) {
+  for (const [known, entry] of Object.entries(BENCHMARKS)) {
+    const { summary, flags = {} } = (await entry()).benchmark;
+    console.error([known.padEnd(17), summary, ...Object.entries(flags).map(optionText)].join(''));
+  }
+  console.error(USAGE);
+  process.exit(name === '' ? 0 : 2);
 }
 const { benchmark } = await load();
-if (typeof part === 'string') {
+const {
+  values: { json, save, part, ...flags },
+} = parseArgs({
+  args,
+  options: {
+    ...benchmark.flags,
+    json: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    part: { type: 'string' },
+  },
+});
+if (part !== undefined) {
   const run = benchmark.parts[part];
   if (run === undefined) throw new Error(`no part \`${part}\`: ${Object.keys(benchmark.parts).join(', ')}`);
-  print(await run());
+  print(await run(flags));
 } else {
   const before = machine();
   (json ? console.error : console.log)(before);
-  const rows = Object.keys(benchmark.parts).flatMap((part) => inItsOwnProcess(benchmark, part));
+  const rows = Object.keys(benchmark.parts).flatMap((part) => inItsOwnProcess(part));
   const compared = benchmark.compare?.(rows) ?? rows;
   if (json) print(compared);
   else console.log(table(compared));
@@ -90,10 +70,10 @@ if (typeof part === 'string') {
   }
 }
 
-function inItsOwnProcess({ name }: Benchmark, part: string): readonly Row[] {
+function inItsOwnProcess(part: string): readonly Row[] {
   const { stdout, status } = spawnSync(
     process.execPath,
-    [fileURLToPath(import.meta.url), name, '--part', part],
+    [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--part', part],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 },
   );
   if (status !== 0) throw new Error(`part \`${part}\` ended with ${status}`);
@@ -105,4 +85,8 @@ function inItsOwnProcess({ name }: Benchmark, part: string): readonly Row[] {
 
 function print(rows: readonly Row[]): void {
   console.log(rows.map((row) => JSON.stringify(row)).join('\n'));
+}
+
+function optionText([name, flag]: readonly [string, Flag]): string {
+  return ` [--${name}${flag.type === 'boolean' ? '' : ` ${flag.default}`}]`;
 }

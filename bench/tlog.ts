@@ -1,7 +1,5 @@
-// The log's arithmetic in one process, one core: `taskset -c 0 node bench/tlog.ts`.
-// Every row checks its result before it is timed; medians of five rounds.
+// The log's arithmetic on one core, on entries of 1 KB.
 import { hash } from 'node:crypto';
-import { cpus } from 'node:os';
 import { decodeBundle, encodeBundle } from '../src/tlog/bundle.ts';
 import { signCheckpoint } from '../src/tlog/checkpoint.ts';
 import { cosigner, ed25519NoteSigner } from '../src/tlog/cosignature.ts';
@@ -13,6 +11,9 @@ import { nobleEd25519PublicKey, nobleEd25519Sign, nobleSignatures } from '../src
 import { formatVerifierKey, SIGNATURE_TYPES, verifierKey } from '../src/tlog/note-key.ts';
 import { parsePolicy, verifyCheckpoint } from '../src/tlog/policy.ts';
 import { parseTilePath } from '../src/tlog/tile.ts';
+import type { Benchmark, Row } from './bench.ts';
+import { ofRounds } from './bench.ts';
+import { stayOnOneCore } from './processes.ts';
 
 const ROUNDS = 5;
 const MILLISECONDS = 400;
@@ -20,45 +21,47 @@ const ENTRY_BYTES = 1024;
 const TREE_SIZE = 100_000;
 
 const nodeSha256: Sha256 = (data) => hash('sha256', data, 'buffer');
-const hashers: readonly [string, TreeHasher][] = [
-  ['node:crypto', treeHasher(nodeSha256)],
-  ['pure TypeScript', treeHasher()],
-];
-
 const entry = new Uint8Array(ENTRY_BYTES).map((_, i) => (i * 131) % 256);
 const seed = new Uint8Array(32).fill(1);
 
-console.log(
-  `${cpus()[0]?.model ?? 'unknown processor'} · Node ${process.version} · entries of ${ENTRY_BYTES} bytes`,
-);
-for (const [name, hasher] of hashers) treeRows(name, hasher);
-signatureRows();
+export const benchmark: Benchmark = {
+  name: 'tlog',
+  summary: 'hashing, proofs and signatures of the transparency log',
+  parts: {
+    'node-crypto': () => treeRows('node:crypto', treeHasher(nodeSha256)),
+    typescript: () => treeRows('pure TypeScript', treeHasher()),
+    notes: noteRows,
+  },
+};
 
-function treeRows(name: string, hasher: TreeHasher): void {
+function treeRows(name: string, hasher: TreeHasher): readonly Row[] {
+  stayOnOneCore();
   checkAgainstDefinition(hasher);
   const leaf = hasher.leaf(entry);
-  report(`${name}: leaf hash`, () => hasher.leaf(entry));
-  report(`${name}: node hash`, () => hasher.node(leaf, leaf));
   const frontier = new Frontier(hasher);
-  report(`${name}: leaf hash and append`, () => frontier.append(hasher.leaf(entry)));
-
   const tree = new MemoryTree(hasher);
   for (let i = 0; i < TREE_SIZE; i++) tree.appendLeaf(leaf);
   const root = tree.root();
   const index = 77_777;
   const inclusion = tree.inclusionProof(index);
   const claim = { index, size: TREE_SIZE, leaf, root };
-  report(`${name}: verify inclusion, ${inclusion.length} hashes`, () =>
-    verifyInclusion(claim, inclusion, hasher),
-  );
   const growth = { oldSize: index, oldRoot: tree.root(index), newSize: TREE_SIZE, newRoot: root };
   const consistency = tree.consistencyProof(index);
-  report(`${name}: verify consistency, ${consistency.length} hashes`, () =>
-    verifyConsistency(growth, consistency, hasher),
-  );
+  return [
+    times(`${name}: leaf hash`, () => hasher.leaf(entry)),
+    times(`${name}: node hash`, () => hasher.node(leaf, leaf)),
+    times(`${name}: leaf hash and append`, () => frontier.append(hasher.leaf(entry))),
+    times(`${name}: verify inclusion, ${inclusion.length} hashes`, () =>
+      verifyInclusion(claim, inclusion, hasher),
+    ),
+    times(`${name}: verify consistency, ${consistency.length} hashes`, () =>
+      verifyConsistency(growth, consistency, hasher),
+    ),
+  ];
 }
 
-function signatureRows(): void {
+function noteRows(): readonly Row[] {
+  stayOnOneCore();
   const origin = 'example.com/log';
   const publicKey = nobleEd25519PublicKey(seed);
   const logKey = verifierKey(origin, SIGNATURE_TYPES.ed25519, publicKey);
@@ -71,15 +74,16 @@ function signatureRows(): void {
   const policy = parsePolicy(
     `log ${formatVerifierKey(logKey)}\nwitness w ${formatVerifierKey(witnessKey)}\nquorum w\n`,
   );
-  report('verify a checkpoint with one cosignature (noble)', () =>
-    verifyCheckpoint(note, policy, nobleSignatures),
-  );
-
   const entries = Array.from({ length: 256 }, () => entry);
   const bundle = encodeBundle(entries);
-  report('encode a bundle of 256 entries', () => encodeBundle(entries));
-  report('decode a bundle of 256 entries', () => decodeBundle(bundle, 256));
-  report('parse a tile path', () => parseTilePath('tile/entries/x001/x234/067.p/12'));
+  return [
+    times('verify a checkpoint with one cosignature (noble)', () =>
+      verifyCheckpoint(note, policy, nobleSignatures),
+    ),
+    times('encode a bundle of 256 entries', () => encodeBundle(entries)),
+    times('decode a bundle of 256 entries', () => decodeBundle(bundle, 256)),
+    times('parse a tile path', () => parseTilePath('tile/entries/x001/x234/067.p/12')),
+  ];
 }
 
 /** RFC 9162 §2.1.1 for three leaves, by hand: a hasher that is wrong must not be timed. */
@@ -93,16 +97,16 @@ function checkAgainstDefinition(hasher: TreeHasher): void {
   if (!Buffer.from(frontier.root()).equals(expected)) throw new Error('root of three leaves is wrong');
 }
 
-function report(title: string, once: () => unknown): void {
-  const rates = Array.from({ length: ROUNDS }, () => rate(once)).sort((a, b) => a - b);
-  const median = rates[Math.floor(ROUNDS / 2)] ?? 0;
-  const [low = 0] = rates;
-  const high = rates[ROUNDS - 1] ?? 0;
-  const figure = (value: number) => Math.round(value).toLocaleString('en').padStart(10);
-  console.log(`${title.padEnd(52)} ${figure(median)}/s   (${figure(low)} to ${figure(high)})`);
+/** How often a second something is done. What is wrong throws, or is checked above. */
+function times(name: string, once: () => unknown): Row {
+  return ofRounds(
+    name,
+    '/s',
+    Array.from({ length: ROUNDS }, () => perSecond(once)),
+  );
 }
 
-function rate(once: () => unknown): number {
+function perSecond(once: () => unknown): number {
   const start = performance.now();
   let count = 0;
   let elapsed = 0;

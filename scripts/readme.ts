@@ -45,7 +45,7 @@ export function speed(): string {
       claim === undefined
         ? []
         : [
-            `| ${claim} | ${number(median)} ${unit} | ${number(p99)} ${unit} | ${goal ?? ''} | ${ratio === undefined ? '' : `${number(ratio)} × ${peer ?? ''}`} | \`${name}\` |`,
+            `| ${claim} | ${number(median)} ${unit} | ${p99 === undefined ? '' : `${number(p99)} ${unit}`} | ${goal ?? ''} | ${ratio === undefined ? '' : `${number(ratio)} × ${peer ?? ''}`} | \`${name}\` |`,
           ],
     ),
   );
