@@ -33,7 +33,7 @@ export {
   type LedgerOptions,
   openLedger,
   type Prepared,
-  replayErasures,
+  type Resumed,
   type Submission,
 } from './ledger.ts';
 export {
@@ -124,7 +124,9 @@ export {
   readDisclosure,
 } from './sealing/disclosure.ts';
 export type { Eraser, ErasureProgress, ErasureReason, ErasureStep, Obstacle } from './sealing/erasure.ts';
+export type { Holder, HoldStep } from './sealing/holding.ts';
 export { type Holds, holdsOfRecords } from './sealing/holds.ts';
+export { replaySteps } from './sealing/replay.ts';
 export { type OpenedRecord, openSealed, type SealInput } from './sealing/seal.ts';
 export type {
   ErasureRequest,
@@ -135,6 +137,7 @@ export type {
   LegalHold,
   SealedBlob,
   SubjectKey,
+  SweepRange,
   Vault,
 } from './sealing/vault.ts';
 export { fileWrapper, localWrapper } from './sealing/wrapping.ts';

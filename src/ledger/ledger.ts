@@ -1,16 +1,16 @@
-import { decodeBundle } from '../tlog/bundle.ts';
-import { TILE_WIDTH } from '../tlog/tile.ts';
 import { LedgerError, quoted } from './errors.ts';
 import type { Appended } from './log/appender.ts';
-import type { Log, LogView } from './log/log.ts';
+import type { Log } from './log/log.ts';
 import { canonicalBytes } from './record/canonical.ts';
 import type { Producer } from './record/producer.ts';
 import type { AuditRecord } from './record/record.ts';
 import type { Clock } from './record/time.ts';
 import { uuidBytes } from './record/uuidv7.ts';
 import { type RecordValidator, recordValidator } from './record/validate.ts';
-import { type Eraser, type ErasureProgress, eraser, replayErasure } from './sealing/erasure.ts';
+import { type Eraser, type ErasureProgress, eraser } from './sealing/erasure.ts';
+import { type Holder, type HoldStep, holder } from './sealing/holding.ts';
 import { repeatableRandom } from './sealing/repeatable.ts';
+import { replaySteps } from './sealing/replay.ts';
 import {
   type OpenedRecord,
   openSealed,
@@ -19,6 +19,7 @@ import {
   type SealInput,
   sealRecord,
 } from './sealing/seal.ts';
+import { SAFE_AGE_MS, sweepParts } from './sealing/sweep.ts';
 import type { SealedBlob, SubjectKey, Vault } from './sealing/vault.ts';
 
 /** A record to append, and what to seal into it. */
@@ -37,7 +38,7 @@ export interface Prepared {
 export interface LedgerOptions {
   readonly log: Log;
   readonly vault: Vault;
-  /** Makes the ledger's own records: erasures. */
+  /** Makes the ledger's own records: erasures and holds. */
   readonly producer: Producer;
   readonly now?: Clock;
 }
@@ -48,8 +49,16 @@ export interface Ledger {
   readonly vault: Vault;
   /** Requests to be erased. */
   readonly erasures: Eraser;
-  /** What became of requests that were open when the ledger was opened: those whose time had come are executed. */
-  readonly resumed: readonly ErasureProgress[];
+  /** Legal holds. */
+  readonly holds: Holder;
+  /** What was gone on with when the ledger was opened. */
+  readonly resumed: Resumed;
+  /**
+   * Goes on with what others put into the vault and what has become due: announces holds, executes erasures whose time
+   * has come, and looks at some more sealed parts, whether a record needs them. Cheap if there is nothing to do; call it
+   * as often as somebody else may use the vault, and daily.
+   */
+  resume(): Promise<Resumed>;
   /**
    * Seals and validates records. Sealing is random: to retry an append safely, commit the same prepared records again.
    * With `repeatable` the same submission gives the same bytes, for as long as the people's keys are the same: until
@@ -74,25 +83,47 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** What became of what was open in a vault. */
+export interface Resumed {
+  /** Steps of holds that are in the log now. */
+  readonly holds: readonly HoldStep[];
+  /** Requests to be erased that were open: those whose time had come are executed. */
+  readonly erasures: readonly ErasureProgress[];
+  /** Sealed parts that no record needs, and that are gone now. */
+  readonly swept: number;
+}
+
+/** Sealed parts that are looked at each time: some hundredths of a second. */
+const SWEPT_AT_ONCE = 10_000;
+
 /**
- * Opens a ledger. Erasures that stand in the log and not in the vault (because the vault was restored from a backup)
- * are carried out before it returns.
+ * Opens a ledger. Holds and erasures that stand in the log and not in the vault (because the vault was restored from a
+ * backup) are taken into the vault before it returns.
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { log, vault } = options;
+  const { log, vault, producer, now = Date.now } = options;
   const validator = recordValidator();
   const random = randomPool(64 * 1024);
-  await replayErasures(log, vault, validator);
-  const erasures = eraser({ log, vault, producer: options.producer, now: options.now ?? Date.now });
+  await replaySteps(log, vault, validator);
+  const erasures = eraser({ log, vault, producer, now });
+  const holds = holder({ log, vault, producer });
+  const resume = async (): Promise<Resumed> => ({
+    holds: await holds.resume(),
+    erasures: await erasures.resume(),
+    swept: await sweepParts({ log, vault, now: now(), most: SWEPT_AT_ONCE }),
+  });
   return {
     log,
     vault,
     erasures,
-    resumed: await erasures.resume(),
+    holds,
+    resumed: await resume(),
+    resume,
     prepare: (submissions, { repeatable = false } = {}) =>
       prepare(vault, validator, repeatable ? undefined : random, submissions),
-    commit: (prepared) => commit(log, vault, prepared),
-    append: async (submissions) => commit(log, vault, await prepare(vault, validator, random, submissions)),
+    commit: (prepared) => commit(log, vault, now, prepared),
+    append: async (submissions) =>
+      commit(log, vault, now, await prepare(vault, validator, random, submissions)),
     async open(index) {
       const bytes = await log.read(index);
       const record = validator.parse(bytes);
@@ -125,7 +156,7 @@ async function prepare(
 }
 
 /**
- * Steps of an erasure and of pruning are the ledger’s to record: an application that could would make readers believe
+ * Steps of an erasure, of a hold and of pruning are the ledger’s to record: an application that could would make readers believe
  * in them.
  * @throws {LedgerError} `record-invalid`
  */
@@ -138,12 +169,13 @@ export function checkNotReserved(record: AuditRecord): void {
       'run `comity log prune` instead',
     );
   }
-  if (!event.startsWith('comity.erasure.')) return;
-  throw new LedgerError(
-    'record-invalid',
-    `${quoted(record.event_name)} records are made by the ledger itself`,
-    'call `erasures.erase` instead',
-  );
+  if (event.startsWith('comity.erasure.') || event.startsWith('comity.hold.')) {
+    throw new LedgerError(
+      'record-invalid',
+      `${quoted(event)} records are made by the ledger itself`,
+      event.startsWith('comity.hold.') ? 'call `holds.place` instead' : 'call `erasures.erase` instead',
+    );
+  }
 }
 
 /** Keys for everybody whom the records are about: asked for at once for records that share them. */
@@ -167,51 +199,18 @@ function groupOf({ resource, retain }: AuditRecord): string {
   return `${resource['comity.tenant']} ${retain.min} ${retain.hold}`;
 }
 
-async function commit(log: Log, vault: Vault, prepared: readonly Prepared[]): Promise<readonly Appended[]> {
-  // Parts first: a leaf must never name a part that a crash could take away.
-  await vault.put(prepared.flatMap(({ blobs }) => blobs));
-  return log.appendAll(prepared);
-}
-
-const ERASURE = Buffer.from('"comity.erasure.');
-
-/**
- * Does every erasure again that the log holds and the vault may not have seen, as it does after it was restored from a
- * backup: what was requested is requested, what was executed is gone.
- * @returns how many steps of erasures it found
- */
-export async function replayErasures(
-  log: Pick<LogView, 'store'>,
+async function commit(
+  log: Log,
   vault: Vault,
-  validator: RecordValidator = recordValidator(),
-): Promise<number> {
-  const { size } = await log.store.grow();
-  // An erasure that was pruned is ten years old at the least (its own retention): no backup of a vault is.
-  const from = Math.max(Math.min(await vault.replayed(), size), await log.store.minimum());
-  let found = 0;
-  for (let at = from; at < size; ) {
-    const index = Math.floor(at / TILE_WIDTH);
-    const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-    const bundle = await log.store.readBundle(index, width);
-    // Parsing every record of a long log would keep the server from starting.
-    if (Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length).includes(ERASURE)) {
-      for (const entry of decodeBundle(bundle, width)) {
-        const record = erasureRecord(entry, validator);
-        if (record !== undefined && (await replayErasure(record, vault))) found += 1;
-      }
-    }
-    at = index * TILE_WIDTH + width;
-  }
-  await vault.setReplayed(size);
-  return found;
-}
-
-function erasureRecord(entry: Uint8Array, validator: RecordValidator): AuditRecord | undefined {
-  if (!Buffer.from(entry.buffer, entry.byteOffset, entry.length).includes(ERASURE)) return undefined;
-  try {
-    return validator.parse(entry);
-  } catch {
-    // An opaque entry that happens to contain the words.
-    return undefined;
-  }
+  now: Clock,
+  prepared: readonly Prepared[],
+): Promise<readonly Appended[]> {
+  const blobs = prepared.flatMap(({ blobs }) => blobs);
+  const began = now();
+  // Parts first: a leaf must never name a part that a crash could take away.
+  await vault.put(blobs);
+  const appended = await log.appendAll(prepared);
+  // This process may have been asleep between the two for so long that the parts were swept.
+  if (now() - began > SAFE_AGE_MS / 2) await vault.put(blobs);
+  return appended;
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { LedgerError } from '../../ledger/errors.ts';
 import { rfc3339 } from '../../ledger/record/time.ts';
 import { type ErasureProgress, type ErasureStep, obstacleOf } from '../../ledger/sealing/erasure.ts';
 import type { ErasureRequest, Vault } from '../../ledger/sealing/vault.ts';
@@ -7,7 +6,7 @@ import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '.
 import { row } from '../style.ts';
 import { directoryOf, type LogPlace, withPlace } from './places.ts';
 import { personOf } from './subject.ts';
-import { withLedger, withVault } from './vault.ts';
+import { resumed, sweptText, withVault } from './vault.ts';
 
 /** `comity log erase`: erases a person, or goes on with requests, or lists those that wait. */
 export async function runLogErase(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -34,7 +33,7 @@ export async function runLogErase(rest: readonly string[], args: Arguments, io: 
       io.out(`${JSON.stringify([{ kind: 'requested', request: id, tenant: person.tenant, steps: [] }])}\n`);
     return EXIT.clean;
   }
-  const own = progress.filter(({ request }) => request === id);
+  const own = progress.erasures.filter(({ request }) => request === id);
   print(own, io, json);
   if (own.every(({ steps }) => steps.every(({ parts }) => parts === 0)))
     io.err('nothing was sealed about this person under that name\n');
@@ -46,24 +45,10 @@ async function resume(directory: string, args: Arguments, io: Io, json: boolean)
   if (progress === 'open elsewhere') {
     throw mistake('another process has the log open', '`comity log serve` goes on with requests by itself');
   }
-  print(progress, io, json);
-  if (!json) io.err(`${progress.length} requests were open\n`);
+  print(progress.erasures, io, json);
+  if (progress.swept > 0) io.err(sweptText(progress.swept));
+  if (!json) io.err(`${progress.erasures.length} requests were open\n`);
   return EXIT.clean;
-}
-
-/** Goes on with everything that waits; opening the log does. */
-async function resumed(
-  directory: string,
-  args: Arguments,
-  io: Io,
-): Promise<readonly ErasureProgress[] | 'open elsewhere'> {
-  try {
-    return await withLedger(directory, args, io, async (ledger) => ledger.resumed);
-  } catch (error) {
-    const { cause } = error instanceof Error ? error : {};
-    if (cause instanceof LedgerError && cause.code === 'locked') return 'open elsewhere';
-    throw error;
-  }
 }
 
 async function list(directory: string, args: Arguments, io: Io, json: boolean): Promise<ExitCode> {

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LogView } from '../../ledger/log/log.ts';
 import { type KeptBack, type PruneConditions, prunable } from '../../ledger/log/prunable.ts';
 import { type PruneProgress, type PruneReport, prune } from '../../ledger/log/prune.ts';
 import { PRUNE_STEP } from '../../ledger/log/store.ts';
 import { rfc3339 } from '../../ledger/record/time.ts';
 import { type Holds, holdsOfRecords } from '../../ledger/sealing/holds.ts';
+import type { Vault } from '../../ledger/sealing/vault.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { countOption, fileBytes, required } from '../ledger-input.ts';
+import { count } from '../words.ts';
 import { directoryOf, type LogPlace, withLog, withView, witnessProblemText } from './places.ts';
 import { openIndex, timeOption } from './records.ts';
 import { hasVault, withHoldsOf } from './vault.ts';
@@ -19,14 +22,14 @@ export async function runLogPrune(rest: readonly string[], args: Arguments, io: 
   const conditions = conditionsOf(args);
   const told = args.flag('dry-run')
     ? await withView(directory, args, (log, place) =>
-        withHolds(place, args, async (holds) => {
+        withHolds(place, log, args, io, async ({ holds }) => {
           const { previous, minimum, kept } = await prunable(
             log,
-            { ...conditions, ...holds },
+            { ...conditions, ...(holds === undefined ? {} : { holds }) },
             Date.now(),
             (done, total) => io.progress(progressText({ step: 'reading', done, total })),
           );
-          return { previous, minimum, announcement: undefined, removed: 0, kept };
+          return { previous, minimum, announcement: undefined, removed: 0, parts: 0, kept };
         }),
       )
     : await pruned(directory, args, conditions, io);
@@ -46,9 +49,9 @@ function pruned(
   const onWitness = (problem: Parameters<typeof witnessProblemText>[0]): void =>
     io.err(`${witnessProblemText(problem)}\n`);
   return withLog(directory, args, { publishEveryMs: 0, onWitness }, (log, place) =>
-    withHolds(place, args, async (holds) => {
+    withHolds(place, log, args, io, async (vault) => {
       const onProgress = (state: PruneProgress): void => io.progress(progressText(state));
-      const report = await prune({ log, policy, ...conditions, ...holds, onProgress });
+      const report = await prune({ log, policy, ...conditions, ...vault, onProgress });
       await clearIndex(place, log.origin, report.minimum);
       return report;
     }),
@@ -81,14 +84,16 @@ function policyText(args: Arguments): string {
 /** Asks the vault of the log, if there is one, which records are held. */
 async function withHolds<T>(
   place: LogPlace,
+  log: LogView,
   args: Arguments,
-  run: (holds: { readonly holds?: Holds }) => Promise<T>,
+  io: Io,
+  run: (opened: { readonly vault?: Vault; readonly holds?: Holds }) => Promise<T>,
 ): Promise<T> {
   if (args.text('vault') === 'none') {
     if (!hasVault(place.directory)) return run({ holds: holdsOfRecords });
     throw mistake('`--vault none`, but this log has a vault', 'leave it out: its holds are respected then');
   }
-  return withHoldsOf(place, args, (holds) => run(holds === undefined ? {} : { holds }));
+  return withHoldsOf(place, log, args, io, (opened) => run(opened ?? {}));
 }
 
 /** The index can be made again from what is left; rows about what is gone must not outlive it. */
@@ -118,12 +123,13 @@ function progressText({ step, done, total }: PruneProgress): string {
 }
 
 function printReport(report: PruneReport, dryRun: boolean, io: Io): void {
-  const { previous, minimum, announcement, removed, kept } = report;
+  const { previous, minimum, announcement, removed, parts, kept } = report;
   const what = `entries ${previous} to ${minimum - 1}`;
   if (minimum === previous)
     io.out(`nothing to prune${removed > 0 ? `; ${removed} bytes were left over` : ''}\n`);
   else if (dryRun) io.out(`${what} could be pruned\n`);
   else io.out(`${what} pruned: ${removed} bytes removed; entry ${announcement ?? '?'} announces it\n`);
+  if (parts > 0) io.out(`${count(parts, 'sealed part')} went from the vault with their records\n`);
   const together = kept.index === minimum ? '' : `, and with it the entries from ${minimum} on`;
   io.out(`kept: ${keptText(kept)}${together}\n`);
 }

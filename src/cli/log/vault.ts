@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { LedgerError, quoted } from '../../ledger/errors.ts';
 import { openFilesHolds } from '../../ledger/files/holds.ts';
 import { openFilesVault } from '../../ledger/files/vault.ts';
-import { type Ledger, openLedger, replayErasures } from '../../ledger/ledger.ts';
+import { type Ledger, openLedger, type Resumed } from '../../ledger/ledger.ts';
 import type { Log, LogView } from '../../ledger/log/log.ts';
 import type { Sql } from '../../ledger/postgres/connection.ts';
 import { openPostgresHolds } from '../../ledger/postgres/holds.ts';
@@ -11,11 +11,13 @@ import { hasPostgresVault, openPostgresVault } from '../../ledger/postgres/postg
 import { startProducer } from '../../ledger/record/producer.ts';
 import type { Holds } from '../../ledger/sealing/holds.ts';
 import { createKeyFile, readKeyFile } from '../../ledger/sealing/key-file.ts';
+import { replaySteps } from '../../ledger/sealing/replay.ts';
 import type { Vault } from '../../ledger/sealing/vault.ts';
 import { fileWrapper } from '../../ledger/sealing/wrapping.ts';
 import type { Arguments, Io } from '../command.ts';
 import { mistake } from '../command.ts';
 import { mendable } from '../ledger-input.ts';
+import { count } from '../words.ts';
 import { answering, databaseAddress, type LogPlace, withLog } from './places.ts';
 
 /** The key that locks the keys of people, beside the log's own key and apart from what it locks. */
@@ -36,9 +38,9 @@ interface Opened {
 
 /** Seals into the vault of a log, which is made when something is to be sealed first. */
 export interface Sealing {
-  /** The log with its vault; open erasures are gone on with when it is opened. */
+  /** The log with its vault; what is open in it is gone on with when it is opened. */
   ledger(): Promise<Ledger>;
-  /** Goes on with open erasures, if there is a vault. */
+  /** Goes on with holds, erasures and orphaned parts, if there is a vault. */
   resume(): Promise<void>;
 }
 
@@ -52,12 +54,16 @@ export async function withSealing<T>(
 ): Promise<T> {
   return withLog(directory, args, options, async (log, place) => {
     let opened: Promise<{ readonly ledger: Ledger; readonly close: () => Promise<void> }> | undefined;
+    const tell = ({ erasures, swept }: Resumed): void => {
+      for (const { request, kind } of erasures)
+        if (kind === 'executed') io.err(`erasure ${request} is executed\n`);
+      if (swept > 0) io.err(sweptText(swept));
+    };
     const open = async () => {
       const { vault, close } = await openedVault(place, args, io);
       try {
         const ledger = await openLedger({ log, vault, producer: ledgerProducer() });
-        for (const { request, kind } of ledger.resumed)
-          if (kind === 'executed') io.err(`erasure ${request} is executed\n`);
+        tell(ledger.resumed);
         return { ledger, close };
       } catch (error) {
         await close();
@@ -73,7 +79,7 @@ export async function withSealing<T>(
       return await run(log, {
         ledger,
         async resume() {
-          if (opened !== undefined) await (await ledger()).erasures.resume();
+          if (opened !== undefined) tell(await (await ledger()).resume());
         },
       });
     } finally {
@@ -83,24 +89,28 @@ export async function withSealing<T>(
   });
 }
 
-/** Opens a log with the vault that was made for it, to go on with erasures. */
-export async function withLedger<T>(
+/** Goes on with everything that waits in the vault of a log; opening both does. */
+export async function resumed(
   directory: string,
   args: Arguments,
   io: Io,
-  run: (ledger: Ledger) => Promise<T>,
-): Promise<T> {
-  return withLog(directory, args, { publishEveryMs: 0 }, async (log, place) =>
-    withVault(place, args, io, async (vault) => {
-      const ledger = await openLedger({ log, vault, producer: ledgerProducer() });
-      const result = await run(ledger);
-      await log.publish();
-      return result;
-    }),
-  );
+): Promise<Resumed | 'open elsewhere'> {
+  try {
+    return await withLog(directory, args, { publishEveryMs: 0 }, async (log, place) =>
+      withVault(place, args, io, async (vault) => {
+        const ledger = await openLedger({ log, vault, producer: ledgerProducer() });
+        await log.publish();
+        return ledger.resumed;
+      }),
+    );
+  } catch (error) {
+    const { cause } = error instanceof Error ? error : {};
+    if (cause instanceof LedgerError && cause.code === 'locked') return 'open elsewhere';
+    throw error;
+  }
 }
 
-/** Opens the vault that was made for a log, to read what was sealed. What the log says is erased is erased first. */
+/** Opens the vault that was made for a log, to read what was sealed. What the log says of it is done first. */
 export async function withVaultOf<T>(
   place: LogPlace,
   log: LogView,
@@ -109,7 +119,7 @@ export async function withVaultOf<T>(
   run: (vault: Vault) => Promise<T>,
 ): Promise<T> {
   return withVault(place, args, io, async (vault) => {
-    await replayErasures(log, vault);
+    await replaySteps(log, vault);
     return run(vault);
   });
 }
@@ -132,24 +142,33 @@ export async function withVault<T>(
   });
 }
 
-/** Reads the holds of the vault of a log, undefined if none was made. It takes no key. */
+/** Opens the vault of a log to prune, and what it holds, once it knows of every hold in the log; undefined if none was made. */
 export async function withHoldsOf<T>(
   place: LogPlace,
+  log: LogView,
   args: Arguments,
-  run: (holds: Holds | undefined) => Promise<T>,
+  io: Io,
+  run: (opened: { readonly vault: Vault; readonly holds: Holds } | undefined) => Promise<T>,
 ): Promise<T> {
   if (!(await isThere(place, args))) {
     if (readPlace(place.directory) !== undefined || args.text('vault') !== undefined)
       throw noVault(place, args);
     return run(undefined);
   }
-  const { holds, end } = await openedHolds(place, args);
-  try {
-    return await run(holds);
-  } finally {
-    await holds.close();
-    await end();
-  }
+  return withVaultOf(place, log, args, io, async (vault) => {
+    const { holds, end } = await openedHolds(place, args);
+    try {
+      return await run({ vault, holds });
+    } finally {
+      await holds.close();
+      await end();
+    }
+  });
+}
+
+/** What is said of parts that a sweep deleted. */
+export function sweptText(parts: number): string {
+  return `${count(parts, 'sealed part')} of no record deleted\n`;
 }
 
 async function openedHolds(
@@ -170,7 +189,7 @@ export function moveVaultKey(from: string, to: string): void {
   rmSync(join(from, KEY_FILE));
 }
 
-/** Makes the records about erasures. */
+/** Makes the records about erasures and holds. */
 function ledgerProducer() {
   return startProducer({
     id: 'comity-log',

@@ -120,6 +120,15 @@ export class AppendingStore implements LogStore {
     return keys;
   }
 
+  findKeys(keys: readonly Uint8Array[]): Promise<readonly (number | undefined)[]> {
+    return this.#inTurn(async () =>
+      keys.map((key) => {
+        const place = this.#place(key);
+        return place === undefined ? undefined : place.segment * SEGMENT_ENTRIES + place.position;
+      }),
+    );
+  }
+
   async head(): Promise<SignedHead | undefined> {
     return this.#kept.newest();
   }
@@ -212,10 +221,13 @@ export class AppendingStore implements LogStore {
 
   /** Where the key of an entry stands already. */
   #find(entry: NewEntry): Placement | undefined {
-    const here = this.#open.findKey(entry.key);
-    if (here >= 0) return this.#known(entry, this.#open.segment, here);
-    const place = this.#sealed.findKey(entry.key);
+    const place = this.#place(entry.key);
     return place === undefined ? undefined : this.#known(entry, place.segment, place.position);
+  }
+
+  #place(key: Uint8Array): { readonly segment: number; readonly position: number } | undefined {
+    const position = this.#open.findKey(key);
+    return position >= 0 ? { segment: this.#open.segment, position } : this.#sealed.findKey(key);
   }
 
   #known(entry: NewEntry, segment: number, position: number): Placement {

@@ -24,10 +24,15 @@ export function openFilesHolds(directory: string): Holds {
     }
     return new DatabaseSync(path, { readOnly: true, timeout: 5000 });
   }) as [DatabaseSync, DatabaseSync];
-  const tenantHold = keys.prepare('SELECT 1 FROM hold WHERE tenant = ? AND subject IS NULL LIMIT 1');
+  const tenantHold = keys.prepare(
+    "SELECT 1 FROM hold WHERE tenant = ? AND covers = 'tenant' AND state <> 'released' LIMIT 1",
+  );
   const keyState = keys.prepare(
     `SELECT wrapped IS NULL AS destroyed,
-       EXISTS (SELECT 1 FROM hold WHERE hold.tenant = ?1 AND hold.subject = subject_key.subject) AS held
+       EXISTS (
+         SELECT 1 FROM hold
+         WHERE hold.tenant = ?1 AND hold.subject = subject_key.subject AND hold.state <> 'released'
+       ) AS held
      FROM subject_key WHERE id = ?2`,
   );
   const partHold = blobs.prepare(

@@ -140,6 +140,10 @@ class ReadingStore implements LogStore {
     return readState(this.#directory, [], (state) => state.prunings());
   }
 
+  findKeys(): Promise<never> {
+    return refused();
+  }
+
   append(): Promise<never> {
     return refused();
   }

@@ -1,9 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { LedgerError } from '../errors.ts';
 import type { Clock } from '../record/time.ts';
-import { fromBase64url } from '../sealing/disclosure.ts';
-import type { KeyState, SealedBlob } from '../sealing/vault.ts';
+import { base64url, fromBase64url } from '../sealing/disclosure.ts';
+import type { KeyState, SealedBlob, SweepRange } from '../sealing/vault.ts';
 import { inTransaction, PARTS_OF_KEY, statements } from './vault-database.ts';
+
+/** Parts that a sweep looks at together. */
+const PAGE = 1000;
 
 interface Waiting {
   readonly blobs: readonly SealedBlob[];
@@ -50,20 +53,76 @@ export class SealedParts {
     return bytes instanceof Uint8Array ? bytes : undefined;
   }
 
-  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
-    const rows = this.#sql('SELECT DISTINCT record FROM blob WHERE written < ?').all(before);
+  async sweep(
+    { before, entries, minimum, most }: SweepRange,
+    needed: (records: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
+    const last = this.#sql('SELECT part, entries, minimum FROM sweep').get();
+    if (Number(last?.entries ?? 0) > entries) return 0;
+    let at = Number(last?.minimum ?? 0) < minimum ? 0 : Number(last?.part ?? 0);
     let swept = 0;
-    for (const row of rows) {
-      const record = String(row.record);
-      if (await known(record)) continue;
-      const { changes } = this.#sql('DELETE FROM blob WHERE record = ? AND written < ?').run(record, before);
-      swept += Number(changes);
+    for (let looked = 0; looked < most; ) {
+      const rows = this.#sql(`SELECT id, record, written FROM blob WHERE id > ? ORDER BY id LIMIT ${PAGE}`)
+        .all(at)
+        .map(({ id, record, written }) => ({
+          id: Number(id),
+          record: String(record),
+          written: Number(written),
+        }));
+      const young = rows.findIndex(({ written }) => written >= before);
+      const old = young === -1 ? rows : rows.slice(0, young);
+      const kept = await needed([...new Set(old.map(({ record }) => record))]);
+      const done = this.#removeAll(old, kept, before);
+      swept += done.removed;
+      // One that was put again is new, and has to be looked at later: the sweep goes no further.
+      at = done.end ?? at;
+      this.#keepSweep(at, entries, minimum);
+      looked += old.length;
+      if (done.end !== rows.at(-1)?.id || rows.length < PAGE) break;
     }
     return swept;
   }
 
-  releaseRecord(record: string): boolean {
-    return this.#sql('UPDATE blob SET hold = 0 WHERE record = ? AND hold <> 0').run(record).changes > 0;
+  /** Deletes old parts that are not needed. @returns the last one before the first that was put again meanwhile */
+  #removeAll(
+    parts: readonly { readonly id: number; readonly record: string }[],
+    kept: ReadonlySet<string>,
+    before: number,
+  ): { readonly removed: number; readonly end: number | undefined } {
+    const remove = this.#sql('DELETE FROM blob WHERE id = ? AND record = ? AND written < ?');
+    let removed = 0;
+    let end: number | undefined;
+    inTransaction(this.#database, () => {
+      for (const { id, record } of parts) {
+        if (!kept.has(record)) {
+          const { changes } = remove.run(id, record, before);
+          if (changes === 0) return;
+          removed += 1;
+        }
+        end = id;
+      }
+    });
+    return { removed, end };
+  }
+
+  #keepSweep(part: number, entries: number, minimum: number): void {
+    inTransaction(this.#database, () => {
+      this.#sql('INSERT OR REPLACE INTO sweep (one, part, entries, minimum) VALUES (1, ?, ?, ?)').run(
+        part,
+        entries,
+        minimum,
+      );
+      this.#keepSweepBehind();
+    });
+  }
+
+  holdOf(record: string): { readonly key: string } | undefined {
+    const row = this.#sql('SELECT k FROM blob WHERE record = ? AND hold <> 0 LIMIT 1').get(record);
+    return row?.k instanceof Uint8Array ? { key: base64url(row.k) } : undefined;
+  }
+
+  releaseRecord(record: string): void {
+    this.#sql('UPDATE blob SET hold = 0 WHERE record = ? AND hold <> 0').run(record);
   }
 
   /** How many parts a key has sealed, until when one of them must be kept, and whether one asks to be held. */
@@ -79,7 +138,13 @@ export class SealedParts {
     const remove = this.#sql(`${PARTS_OF_KEY} DELETE FROM blob WHERE id IN (SELECT id FROM part)`);
     inTransaction(this.#database, () => {
       for (const key of keys) remove.run(fromBase64url(key));
+      this.#keepSweepBehind();
     });
+  }
+
+  /** The next part gets the number after the highest: if the last ones went, the sweep must not be past that. */
+  #keepSweepBehind(): void {
+    this.#sql('UPDATE sweep SET part = min(part, coalesce((SELECT max(id) FROM blob), 0))').run();
   }
 
   #putTogether(waiting: readonly Waiting[]): void {
@@ -97,7 +162,7 @@ export class SealedParts {
 
   #insert(blobs: readonly SealedBlob[]): void {
     const insert = this.#sql(
-      'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO blob (k, h, record, bytes, keep_until, hold, written) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET written = excluded.written',
     );
     const written = this.#now();
     const destroyed = this.#destroyed();

@@ -29,7 +29,15 @@ export const KEYS_SCHEMA = `
     reason TEXT,
     actor TEXT
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS hold (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, subject BLOB) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS hold (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    covers TEXT NOT NULL,       -- tenant, subject, record
+    subject BLOB,               -- null if it covers no person, or none that is known, and once released
+    state TEXT NOT NULL,        -- new, placed, released
+    release INTEGER NOT NULL,   -- wished to be released
+    pending BLOB
+  ) STRICT, WITHOUT ROWID;
 `;
 
 /** Two to this power of sealed parts, in the order they came, share a shelf. */
@@ -50,6 +58,10 @@ export const BLOBS_SCHEMA = `
     written INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX IF NOT EXISTS blob_key ON blob (id >> ${SHELF_BITS}, k, h);
+  -- How far the last sweep came, and how large the log was then; its minimum index when the first part was looked at.
+  CREATE TABLE IF NOT EXISTS sweep (
+    one INTEGER PRIMARY KEY CHECK (one = 1), part INTEGER NOT NULL, entries INTEGER NOT NULL, minimum INTEGER NOT NULL
+  ) STRICT;
 `;
 
 /** The parts of one key, as a table `part`: begins a statement, whose first parameter is the key. */

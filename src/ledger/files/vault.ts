@@ -15,8 +15,10 @@ import {
   type LegalHold,
   type SealedBlob,
   type SubjectKey,
+  type SweepRange,
   type Vault,
 } from '../sealing/vault.ts';
+import { HoldTable } from './hold-table.ts';
 import { SealedParts } from './sealed-parts.ts';
 import {
   BLOBS_SCHEMA,
@@ -66,6 +68,7 @@ class FilesVault implements Vault {
   readonly #wrapper: KeyWrapper;
   readonly #now: Clock;
   readonly #parts: SealedParts;
+  readonly #holds: HoldTable;
   readonly #sql: (sql: string) => StatementSync;
   /** Current keys by person, and any keys by id. */
   readonly #current = new Map<string, SubjectKey>();
@@ -83,6 +86,7 @@ class FilesVault implements Vault {
     this.#wrapper = wrapper;
     this.#now = now;
     this.#sql = statements(keys);
+    this.#holds = new HoldTable(keys);
     this.#parts = new SealedParts(blobs, now, () => {
       this.#noticeOthers();
       return (key) => this.#isDestroyed(key);
@@ -147,35 +151,48 @@ class FilesVault implements Vault {
     return this.#parts.get(part);
   }
 
-  sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
-    return this.#parts.sweep(before, known);
+  sweep(
+    range: SweepRange,
+    needed: (records: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
+    return this.#parts.sweep(range, needed);
   }
 
-  async hold({ id, tenant, subject }: LegalHold): Promise<void> {
-    const whom = subject === undefined ? null : this.#pseudonym(tenant, subject);
-    this.#sql('INSERT INTO hold (id, tenant, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING').run(
-      id,
-      tenant,
-      whom,
-    );
+  async hold(hold: LegalHold): Promise<void> {
+    this.#holds.place(hold, hold.subject === undefined ? null : this.#pseudonym(hold.tenant, hold.subject));
   }
 
   async holds(): Promise<readonly HoldState[]> {
-    return this.#sql('SELECT id, tenant, subject IS NULL AS whole FROM hold ORDER BY id')
-      .all()
-      .map((row) => ({
-        id: String(row.id),
-        tenant: String(row.tenant),
-        covers: row.whole === 1 ? 'tenant' : 'subject',
-      }));
+    return this.#holds.inForce();
+  }
+
+  async holdState(id: string): Promise<HoldState | undefined> {
+    return this.#holds.state(id);
+  }
+
+  async holdKeys(id: string): Promise<readonly string[]> {
+    return this.#holds.keys(id);
   }
 
   async release(holdId: string): Promise<boolean> {
-    return this.#sql('DELETE FROM hold WHERE id = ?').run(holdId).changes > 0;
+    return this.#holds.release(holdId);
   }
 
   async releaseRecord(record: string): Promise<boolean> {
-    return this.#parts.releaseRecord(record);
+    const held = this.#parts.holdOf(record);
+    return held !== undefined && this.#holds.releaseRecord(record, held.key);
+  }
+
+  async setHold(...[id, change, was]: Parameters<Vault['setHold']>): Promise<boolean> {
+    // The part first: after a crash in between this is done again, because the hold still is where it was.
+    if (change.state === 'released' && this.#holds.state(id)?.covers === 'record')
+      this.#parts.releaseRecord(id);
+    return this.#holds.set(id, change, was);
+  }
+
+  async restoreHold(hold: Parameters<Vault['restoreHold']>[0]): Promise<void> {
+    if (hold.state === 'released' && hold.covers === 'record') this.#parts.releaseRecord(hold.id);
+    this.#holds.restore(hold);
   }
 
   async request(
@@ -234,10 +251,7 @@ class FilesVault implements Vault {
 
   async requestKeys(id: string): Promise<readonly KeyState[]> {
     const request = this.#sql('SELECT tenant, subject FROM erasure WHERE id = ?').get(id);
-    const held =
-      this.#sql(
-        'SELECT 1 AS held FROM hold WHERE tenant = ? AND (subject IS NULL OR subject = ?) LIMIT 1',
-      ).get(String(request?.tenant ?? ''), bytesOrNull(request?.subject)) !== undefined;
+    const held = this.#holds.cover(String(request?.tenant ?? ''), bytesOrNull(request?.subject));
     return this.#sql('SELECT id FROM subject_key WHERE request = ? AND wrapped IS NOT NULL ORDER BY id')
       .all(id)
       .map((row): KeyState => {

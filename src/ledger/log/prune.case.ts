@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { verifyConsistency, verifyInclusion } from '../../tlog/merkle.ts';
@@ -6,7 +7,10 @@ import type { LedgerError } from '../errors.ts';
 import { canonicalBytes } from '../record/canonical.ts';
 import { startProducer } from '../record/producer.ts';
 import { uuidBytes } from '../record/uuidv7.ts';
+import { holder } from '../sealing/holding.ts';
 import { holdsOfRecords } from '../sealing/holds.ts';
+import { sweepParts } from '../sealing/sweep.ts';
+import type { Vault } from '../sealing/vault.ts';
 import { fsck, storeSource } from './fsck.ts';
 import { type Log, openLog } from './log.ts';
 import { nodeHasher } from './node-hash.ts';
@@ -82,7 +86,13 @@ const codeOf = (code: LedgerError['code']) => expect.objectContaining({ code });
 /** What pruning promises on every store. `filled` gives a store that {@link fill} has filled, and can open it again. */
 export function describePruning(
   name: string,
-  filled: (run: (store: LogStore, reopen: () => Promise<LogStore>) => Promise<void>) => Promise<void>,
+  filled: (
+    run: (
+      store: LogStore,
+      reopen: () => Promise<LogStore>,
+      openVault: (now: () => number) => Promise<Vault>,
+    ) => Promise<void>,
+  ) => Promise<void>,
 ): void {
   describe(`${name}: pruning`, { timeout: 60_000 }, () => {
     test('removes whole steps of what has outlived its retention, and says what keeps the rest', () =>
@@ -238,6 +248,68 @@ export function describePruning(
           minimum: PRUNE_STEP,
           announcement: SIZE,
         });
+      }));
+
+    test('takes the sealed parts of what it removes from the vault, also after a crash, and no others', () =>
+      filled(async (store, reopen, openVault) => {
+        const clock = { now: START };
+        const vault = await openVault(() => clock.now);
+        const key = (await vault.keysFor('t', ['maria'])).get('maria');
+        const parts = [short, long].map(({ id }) => ({
+          h: randomBytes(32).toString('base64url'),
+          k: key?.id ?? '',
+          record: id,
+          bytes: randomBytes(284),
+          keepUntil: 0,
+          hold: false,
+        }));
+        await vault.put(parts);
+        const there = async () =>
+          (await Promise.all(parts.map((part) => vault.get(part)))).map((bytes) => bytes !== undefined);
+        clock.now = LATER;
+        const log = await openOn(store);
+        // As long as the entries are there, so are their parts.
+        expect(await sweepParts({ log, vault, now: LATER, most: 10 })).toBe(0);
+        const onProgress = ({ step }: PruneProgress): void => {
+          if (step === 'removed') throw new Error('power cut');
+        };
+        const holds = { held: async () => false, close: async () => undefined };
+        await expect(pruneAt(log, { vault, holds, onProgress })).rejects.toThrow('power cut');
+        expect(await there()).toEqual([true, true]);
+        const again = await openOn(await reopen());
+        expect(await pruneAt(again, { vault, holds })).toMatchObject({ minimum: PRUNE_STEP, parts: 1 });
+        expect(await there()).toEqual([false, true]);
+        expect(await pruneAt(again, { vault, holds })).toMatchObject({ parts: 0 });
+        expect(await there()).toEqual([false, true]);
+        await vault.close();
+      }));
+
+    test('learns of the holds in the log before it looks at anything', () =>
+      filled(async (store, _, openVault) => {
+        const now = () => LATER;
+        const vault = await openVault(now);
+        const log = await openOn(store);
+        await holder({ log, vault, producer }).place('t');
+        const [hold] = await vault.holds();
+        if (hold === undefined) throw new Error('a hold expected');
+        // As it is in a vault that was restored from before the hold.
+        const forgetful: Pick<Vault, 'restoreHold' | 'replayed' | 'setReplayed'> = {
+          replayed: async () => SIZE,
+          setReplayed: async () => undefined,
+          restoreHold: async (restored) => void remembered.push(restored.id),
+        };
+        const remembered: string[] = [];
+        const holds = { held: async () => remembered.length > 0, close: async () => undefined };
+        const restored: Vault = Object.create(vault, {
+          ...Object.getOwnPropertyDescriptors(forgetful),
+          authenticate: { value: vault.authenticate.bind(vault) },
+        });
+        expect(await pruneAt(log, { vault: restored, holds })).toMatchObject({
+          minimum: 0,
+          kept: { kind: 'hold' },
+        });
+        expect(remembered).toEqual([hold.id]);
+        await vault.close();
       }));
 
     test.each<[string, Partial<PruneOptions>, object]>([

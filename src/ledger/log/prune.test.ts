@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFilesStore, openFilesStore } from '../files/files-store.ts';
+import { openFilesVault } from '../files/vault.ts';
 import { canonicalBytes } from '../record/canonical.ts';
 import { startProducer } from '../record/producer.ts';
 import type { AuditRecord } from '../record/record.ts';
 import { holdsOfRecords } from '../sealing/holds.ts';
+import { localWrapper } from '../sealing/wrapping.ts';
 import { describePruning, entryAt, fill, LATER, openOn, pruneAt, START } from './prune.case.ts';
 import { PRUNE_STEP } from './store.ts';
 
@@ -24,11 +26,15 @@ describePruning('files', async (run) => {
   const directory = mkdtempSync(join(folder, 'log-'));
   cpSync(join(folder, 'filled'), directory, { recursive: true });
   let { store } = await openFilesStore(directory);
-  await run(store, async () => {
-    await store.close();
-    store = (await openFilesStore(directory)).store;
-    return store;
-  });
+  await run(
+    store,
+    async () => {
+      await store.close();
+      store = (await openFilesStore(directory)).store;
+      return store;
+    },
+    (now) => openFilesVault(`${directory}.vault`, { wrapper: localWrapper(Buffer.alloc(32, 1)), now }),
+  );
   await store.close();
   rmSync(directory, { recursive: true });
 });

@@ -6,6 +6,9 @@ import type { RecordOf } from '../record/record.ts';
 import { type Clock, fromRfc3339, rfc3339 } from '../record/time.ts';
 import { uuidBytes } from '../record/uuidv7.ts';
 import { recordValidator } from '../record/validate.ts';
+import { replaySteps } from '../sealing/replay.ts';
+import { sweepParts } from '../sealing/sweep.ts';
+import type { Vault } from '../sealing/vault.ts';
 import type { Log } from './log.ts';
 import { type KeptBack, type PruneConditions, prunable } from './prunable.ts';
 import { PRUNE_STEP, type Pruning } from './store.ts';
@@ -14,6 +17,11 @@ export interface PruneOptions extends PruneConditions {
   readonly log: Log;
   /** The written retention policy that permits it. Its digest goes into the log, its text is kept beside. */
   readonly policy: string;
+  /**
+   * The vault of the log: before anything is looked at it learns of every hold in the log, in case it was restored from
+   * a backup, and sealed parts of records that are pruned go from it too.
+   */
+  readonly vault?: Vault;
   readonly now?: Clock;
   readonly onProgress?: (progress: PruneProgress) => void;
 }
@@ -36,19 +44,22 @@ export interface PruneReport {
   readonly announcement: number | undefined;
   /** Bytes that were removed, also of a pruning that had been interrupted. */
   readonly removed: number;
+  /** Sealed parts that went from the vault, because no record needs them. */
+  readonly parts: number;
   readonly kept: KeptBack;
 }
 
 /**
  * Removes the bytes of the oldest entries of a log, for as far as {@link prunable} allows. Hashes, keys and tiles stay:
  * every proof goes on to verify, and a retry is still told where its entry stands. The order is: the decision is kept ·
- * its announcement is appended and a head that covers it published · the minimum index takes effect · bytes go. A crash
+ * its announcement is appended and a head that covers it published · the minimum index takes effect · bytes go · sealed parts go from the vault. A crash
  * anywhere in between is followed up by the next run, which looks first whether the decision still holds.
  * @throws {LedgerError} `record-invalid` for an empty policy, and whatever appending and publishing throw
  */
 export async function prune(options: PruneOptions): Promise<PruneReport> {
   const { log, now = Date.now, onProgress = () => undefined } = options;
   checkPolicy(options.policy);
+  if (options.vault !== undefined) await replaySteps(log, options.vault);
   const previous = await log.store.minimum();
   const reading = (done: number, total: number): void => onProgress({ step: 'reading', done, total });
   let announcement = await resume(options, now(), reading);
@@ -61,7 +72,17 @@ export async function prune(options: PruneOptions): Promise<PruneReport> {
     announcement = await announce(log, pruning, onProgress);
     removed += await remove(log, onProgress);
   }
-  return { previous, minimum: found.minimum, announcement, removed, kept: found.kept };
+  const parts = await removeParts(options, now());
+  return { previous, minimum: found.minimum, announcement, removed, parts, kept: found.kept };
+}
+
+/**
+ * Removes the sealed parts of records below the minimum index. The vault keeps how far that has come, so whichever
+ * process sweeps it next goes on there.
+ */
+async function removeParts({ log, vault }: PruneOptions, now: number): Promise<number> {
+  if (vault === undefined || (await log.store.minimum()) === 0) return 0;
+  return sweepParts({ log, vault, now, most: Number.POSITIVE_INFINITY });
 }
 
 function checkPolicy(policy: string): void {

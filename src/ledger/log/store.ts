@@ -88,6 +88,12 @@ export interface LogStore {
   /** Idempotency keys of entries `from` up to, not including, `to`: {@link KEY_BYTES} bytes each. */
   readKeys(from: number, to: number): Promise<Uint8Array>;
 
+  /**
+   * Where the entries with these idempotency keys stand; undefined for those that were never appended.
+   * @throws {LedgerError} `closed` if the log is open for reading only: no index is kept then
+   */
+  findKeys(keys: readonly Uint8Array[]): Promise<readonly (number | undefined)[]>;
+
   /** The newest signed head, if any. */
   head(): Promise<SignedHead | undefined>;
   /** Every signed head that was kept, from the oldest. */

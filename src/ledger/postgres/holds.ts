@@ -12,7 +12,7 @@ export async function openPostgresHolds(sql: Sql, name: string): Promise<Holds> 
     async held(record) {
       const tenant = record.resource['comity.tenant'];
       const [whole] = await sql`
-        SELECT 1 FROM comity.hold WHERE vault = ${vault.id} AND tenant = ${tenant} AND subject IS NULL LIMIT 1`;
+        SELECT 1 FROM comity.hold WHERE vault = ${vault.id} AND tenant = ${tenant} AND covers = 'tenant' AND state <> 'released' LIMIT 1`;
       const sealed = record.sealed ?? [];
       if (sealed.length === 0) return isHeld(record, whole !== undefined, []);
       const rows = await sql<{ subject: boolean; own: boolean | null; destroyed: boolean }[]>`
@@ -20,6 +20,7 @@ export async function openPostgresHolds(sql: Sql, name: string): Promise<Holds> 
           EXISTS (
             SELECT 1 FROM comity.hold
             WHERE hold.vault = ${vault.id} AND hold.tenant = ${tenant} AND hold.subject = subject_key.subject
+              AND hold.state <> 'released'
           ) AS subject,
           part.hold AS own,
           subject_key.id IS NOT NULL AND subject_key.wrapped IS NULL AS destroyed

@@ -53,11 +53,15 @@ async function withCopy(run: (sql: Sql, origin: string) => Promise<void>): Promi
 describePruning('PostgreSQL', (run) =>
   withCopy(async (sql, origin) => {
     let store: LogStore = await openPostgresStore(sql, origin);
-    await run(store, async () => {
-      await store.close();
-      store = await openPostgresStore(sql, origin);
-      return store;
-    });
+    await run(
+      store,
+      async () => {
+        await store.close();
+        store = await openPostgresStore(sql, origin);
+        return store;
+      },
+      (now) => openPostgresVault(sql, { name: origin, wrapper: localWrapper(Buffer.alloc(32, 1)), now }),
+    );
   }),
 );
 

@@ -190,6 +190,19 @@ class PostgresStore implements LogStore {
     return this.#fixed('keys', KEY_BYTES, from, to, 'keys');
   }
 
+  async findKeys(keys: readonly Uint8Array[]): Promise<readonly (number | undefined)[]> {
+    this.#checkOpen();
+    const data = Buffer.concat(keys);
+    const rows = await this.#patiently(
+      () => this.#sql<{ i: number; index: number }[]>`
+        SELECT i, index FROM generate_series(0, ${keys.length - 1}) AS i
+        JOIN comity.entry_key
+          ON log = ${this.#log} AND key = substring(${data}::bytea FROM ${KEY_BYTES} * i + 1 FOR ${KEY_BYTES})`,
+    );
+    const places = new Map(rows.map(({ i, index }) => [i, index]));
+    return keys.map((_, i) => places.get(i));
+  }
+
   async head(): Promise<SignedHead | undefined> {
     this.#checkOpen();
     const [row] = await this.#patiently(

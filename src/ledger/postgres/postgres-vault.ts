@@ -12,6 +12,7 @@ import {
   type LegalHold,
   type SealedBlob,
   type SubjectKey,
+  type SweepRange,
   type Vault,
 } from '../sealing/vault.ts';
 import type { Sql } from './connection.ts';
@@ -52,20 +53,27 @@ const SCHEMA = `
     vault integer NOT NULL, id uuid NOT NULL, tenant text NOT NULL, subject bytea, state text NOT NULL, until bigint,
     pending bytea, reason text, actor text, PRIMARY KEY (vault, id)
   );
+  -- \`subject\` is null if it covers no person, or none that is known, and once it is released.
   CREATE TABLE IF NOT EXISTS comity.hold (
-    vault integer NOT NULL, id text NOT NULL, tenant text NOT NULL, subject bytea, PRIMARY KEY (vault, id)
+    vault integer NOT NULL, id text NOT NULL, tenant text NOT NULL, covers text NOT NULL, subject bytea,
+    state text NOT NULL, release boolean NOT NULL, pending bytea, PRIMARY KEY (vault, id)
+  );
+  -- How far the last sweep came, and how large the log was then; its minimum index when the first part was looked at.
+  CREATE INDEX IF NOT EXISTS sealed_part_written ON comity.sealed_part (vault, written);
+  CREATE TABLE IF NOT EXISTS comity.sweep (
+    vault integer PRIMARY KEY, written bigint NOT NULL, entries bigint NOT NULL, minimum bigint NOT NULL
   );
 `;
 
 /** Whether a vault was made in this database under this name. */
 export async function hasPostgresVault(sql: Sql, name: string): Promise<boolean> {
-  if (!(await isThere(sql, 'comity.hold'))) return false;
+  if (!(await isThere(sql, 'comity.sweep'))) return false;
   return (await sql`SELECT FROM comity.vault WHERE name = ${name}`).length > 0;
 }
 
 /** Opens a vault in PostgreSQL, creating it if need be. Any number of processes may have it open. */
 export async function openPostgresVault(sql: Sql, options: PostgresVaultOptions): Promise<Vault> {
-  await makeTables(sql, 'comity.hold', SCHEMA);
+  await makeTables(sql, 'comity.sweep', SCHEMA);
   const wrapped = await options.wrapper.wrap(randomBytes(32), pepperContext(options.name));
   await sql`INSERT INTO comity.vault (name, pepper) VALUES (${options.name}, ${Buffer.from(wrapped)}) ON CONFLICT DO NOTHING`;
   const [vault] = await sql<{ id: number; pepper: Buffer }[]>`
@@ -80,6 +88,8 @@ export async function openPostgresVault(sql: Sql, options: PostgresVaultOptions)
 const CACHE_MS = 5000;
 const MOST_CACHED_KEYS = 10_000;
 const ROWS_AT_ONCE = 500;
+/** Parts that a sweep looks at together. */
+const SWEPT_AT_ONCE = 1000;
 
 class PostgresVault implements Vault {
   readonly #sql: Sql;
@@ -135,8 +145,12 @@ class PostgresVault implements Vault {
 
   async put(blobs: readonly SealedBlob[]): Promise<void> {
     const written = this.#now();
-    for (let at = 0; at < blobs.length; at += ROWS_AT_ONCE) {
-      const some = blobs.slice(at, at + ROWS_AT_ONCE);
+    // Each once, and in one order for everybody: two that put the same parts must not wait for each other.
+    const parts = [...new Map(blobs.map((blob) => [`${blob.k} ${blob.h}`, blob])).entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, blob]) => blob);
+    for (let at = 0; at < parts.length; at += ROWS_AT_ONCE) {
+      const some = parts.slice(at, at + ROWS_AT_ONCE);
       const keys = [...new Set(some.map(({ k }) => k))];
       await this.#sql.begin(async (sql) => {
         // The keys stay what they are until the parts are in: an erasure comes before, or finds the parts.
@@ -160,7 +174,10 @@ class PostgresVault implements Vault {
           hold,
           written,
         }));
-        await sql`INSERT INTO comity.sealed_part ${sql(rows)} ON CONFLICT DO NOTHING`;
+        // What is put again is new: the record that it belongs to is on its way again.
+        await sql`
+          INSERT INTO comity.sealed_part ${sql(rows)}
+          ON CONFLICT (vault, k, h) DO UPDATE SET written = excluded.written`;
       });
     }
   }
@@ -171,43 +188,137 @@ class PostgresVault implements Vault {
     return row === undefined ? undefined : new Uint8Array(row.bytes);
   }
 
-  async sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number> {
-    const rows = await this.#sql<{ record: string }[]>`
-      SELECT DISTINCT record FROM comity.sealed_part WHERE vault = ${this.#vault} AND written < ${before}`;
+  async sweep(
+    { before, entries, minimum, most }: SweepRange,
+    needed: (records: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
+    const [last] = await this.#sql<{ written: number; entries: number; minimum: number }[]>`
+      SELECT written, entries, minimum FROM comity.sweep WHERE vault = ${this.#vault}`;
+    if (last !== undefined && last.entries > entries) return 0;
+    let at = last === undefined || last.minimum < minimum ? -1 : last.written;
     let swept = 0;
-    for (const { record } of rows) {
-      if (await known(record)) continue;
-      const { count } = await this.#sql`
-        DELETE FROM comity.sealed_part WHERE vault = ${this.#vault} AND record = ${record} AND written < ${before}`;
-      swept += count;
+    for (let looked = 0; looked < most; ) {
+      const parts = await this.#sql<{ record: string; written: number }[]>`
+        SELECT record, written FROM comity.sealed_part
+        WHERE vault = ${this.#vault} AND written > ${at} AND written < ${before}
+        ORDER BY written FETCH FIRST ${SWEPT_AT_ONCE} ROWS WITH TIES`;
+      const records = [...new Set(parts.map(({ record }) => record))];
+      const kept = await needed(records);
+      const orphans = records.filter((record) => !kept.has(record));
+      const end = parts.at(-1)?.written ?? at;
+      if (orphans.length > 0) {
+        const { count } = await this.#sql`
+          DELETE FROM comity.sealed_part
+          WHERE vault = ${this.#vault} AND written > ${at} AND written <= ${end}
+            AND record IN ${this.#sql(orphans)}`;
+        swept += count;
+      }
+      at = end;
+      await this.#sql`
+        INSERT INTO comity.sweep (vault, written, entries, minimum)
+        VALUES (${this.#vault}, ${at}, ${entries}, ${minimum})
+        ON CONFLICT (vault) DO UPDATE SET written = ${at}, entries = ${entries}, minimum = ${minimum}`;
+      looked += parts.length;
+      if (parts.length < SWEPT_AT_ONCE) break;
     }
     return swept;
   }
 
   async hold({ id, tenant, subject }: LegalHold): Promise<void> {
-    const whom = subject === undefined ? null : this.#pseudonym(tenant, subject);
+    const [covers, whom] =
+      subject === undefined ? ['tenant', null] : ['subject', this.#pseudonym(tenant, subject)];
     await this.#sql`
-      INSERT INTO comity.hold (vault, id, tenant, subject) VALUES (${this.#vault}, ${id}, ${tenant}, ${whom})
+      INSERT INTO comity.hold (vault, id, tenant, covers, subject, state, release)
+      VALUES (${this.#vault}, ${id}, ${tenant}, ${covers}, ${whom}, 'new', false)
       ON CONFLICT DO NOTHING`;
   }
 
   async holds(): Promise<readonly HoldState[]> {
-    return this.#sql<HoldState[]>`
-      SELECT id, tenant, CASE WHEN subject IS NULL THEN 'tenant' ELSE 'subject' END AS covers
-      FROM comity.hold WHERE vault = ${this.#vault} ORDER BY id COLLATE "C"`;
+    const rows = await this.#sql<HoldRow[]>`
+      SELECT id, tenant, covers, subject IS NOT NULL AS known, state, release, pending
+      FROM comity.hold WHERE vault = ${this.#vault} AND state <> 'released' ORDER BY id COLLATE "C"`;
+    return rows.map(holdOf);
+  }
+
+  async holdState(id: string): Promise<HoldState | undefined> {
+    const [row] = await this.#sql<HoldRow[]>`
+      SELECT id, tenant, covers, subject IS NOT NULL AS known, state, release, pending
+      FROM comity.hold WHERE vault = ${this.#vault} AND id = ${id}`;
+    return row === undefined ? undefined : holdOf(row);
+  }
+
+  async holdKeys(id: string): Promise<readonly string[]> {
+    const rows = await this.#sql<{ id: string }[]>`
+      SELECT key.id FROM comity.hold
+      JOIN comity.subject_key AS key ON key.vault = hold.vault AND key.subject = hold.subject
+      WHERE hold.vault = ${this.#vault} AND hold.id = ${id} AND key.wrapped IS NOT NULL ORDER BY key.id`;
+    return rows.map((key) => key.id);
   }
 
   async release(holdId: string): Promise<boolean> {
     const { count } = await this.#sql`
-      DELETE FROM comity.hold WHERE vault = ${this.#vault} AND id = ${holdId}`;
+      UPDATE comity.hold SET release = true
+      WHERE vault = ${this.#vault} AND id = ${holdId} AND state <> 'released' AND NOT release`;
     return count > 0;
   }
 
   async releaseRecord(record: string): Promise<boolean> {
     const { count } = await this.#sql`
-      UPDATE comity.sealed_part SET hold = false
-      WHERE vault = ${this.#vault} AND record::text = ${record} AND hold`;
+      INSERT INTO comity.hold (vault, id, tenant, covers, state, release)
+      SELECT part.vault, ${record}, key.tenant, 'record', 'placed', true
+      FROM comity.sealed_part AS part
+      JOIN comity.subject_key AS key ON key.vault = part.vault AND key.id = part.k
+      WHERE part.vault = ${this.#vault} AND part.record::text = ${record} AND part.hold AND key.tenant IS NOT NULL
+      LIMIT 1 ON CONFLICT DO NOTHING`;
     return count > 0;
+  }
+
+  async setHold(...[id, { state, pending }, was]: Parameters<Vault['setHold']>): Promise<boolean> {
+    return this.#sql.begin(async (sql) => {
+      const { count } = await sql`
+        UPDATE comity.hold SET state = ${state}, pending = ${bytesOrNull(pending)},
+          subject = CASE WHEN ${state} = 'released' THEN NULL ELSE subject END,
+          release = release AND ${state} <> 'released'
+        WHERE vault = ${this.#vault} AND id = ${id} AND state = ${was.state}
+          AND pending IS NOT DISTINCT FROM ${bytesOrNull(was.pending)}`;
+      if (count > 0 && state === 'released') await this.#releaseParts(sql, id);
+      return count > 0;
+    });
+  }
+
+  async restoreHold(hold: Parameters<Vault['restoreHold']>[0]): Promise<void> {
+    const { id, tenant, covers, state, keys } = hold;
+    await this.#sql.begin(async (sql) => {
+      if (state === 'released') {
+        await sql`
+          INSERT INTO comity.hold (vault, id, tenant, covers, state, release)
+          VALUES (${this.#vault}, ${id}, ${tenant}, ${covers}, 'released', false)
+          ON CONFLICT (vault, id) DO UPDATE SET state = 'released', release = false, pending = NULL, subject = NULL`;
+        await this.#releaseParts(sql, id);
+        return;
+      }
+      const { count } = await sql`
+        INSERT INTO comity.hold (vault, id, tenant, covers, state, release)
+        VALUES (${this.#vault}, ${id}, ${tenant}, ${covers}, 'placed', false)
+        ON CONFLICT (vault, id) DO UPDATE SET state = 'placed', pending = NULL WHERE hold.state = 'new'`;
+      if (count === 0 || covers !== 'subject' || keys.length === 0) return;
+      // Whom it covers the log does not say; the keys do.
+      await sql`
+        UPDATE comity.hold SET subject = coalesce(subject, (
+          SELECT subject FROM comity.subject_key
+          WHERE vault = ${this.#vault} AND id IN ${sql([...keys])} AND subject IS NOT NULL LIMIT 1
+        )) WHERE vault = ${this.#vault} AND id = ${id}`;
+    });
+  }
+
+  /** Takes the hold off the parts of a record that asked for it, if this is what was released. */
+  async #releaseParts(sql: Pick<Sql, 'unsafe'>, id: string): Promise<void> {
+    await sql.unsafe(
+      `UPDATE comity.sealed_part SET hold = false FROM comity.hold
+       WHERE hold.vault = $1 AND hold.id = $2 AND hold.covers = 'record'
+         AND sealed_part.vault = $1 AND sealed_part.record::text = hold.id AND sealed_part.hold`,
+      [this.#vault, id],
+    );
   }
 
   async request(
@@ -275,7 +386,8 @@ class PostgresVault implements Vault {
         coalesce(bool_or(part.hold), false) OR EXISTS (
           SELECT 1 FROM comity.hold, comity.erasure
           WHERE hold.vault = ${this.#vault} AND erasure.vault = ${this.#vault} AND erasure.id = ${id}
-            AND hold.tenant = erasure.tenant AND (hold.subject IS NULL OR hold.subject = erasure.subject)
+            AND hold.tenant = erasure.tenant AND hold.state <> 'released'
+            AND (hold.covers = 'tenant' OR hold.subject = erasure.subject)
         ) AS held
       FROM comity.subject_key AS key
       LEFT JOIN comity.sealed_part AS part ON part.vault = key.vault AND part.k = key.id
@@ -376,6 +488,24 @@ function requestOf(row: RequestRow): ErasureRequest {
     pending: row.pending === null ? undefined : new Uint8Array(row.pending),
     reasonCode: row.reason ?? undefined,
     actorRole: row.actor ?? undefined,
+  };
+}
+
+interface HoldRow {
+  readonly id: string;
+  readonly tenant: string;
+  readonly covers: 'tenant' | 'subject' | 'record';
+  readonly known: boolean;
+  readonly state: HoldState['state'];
+  readonly release: boolean;
+  readonly pending: Buffer | null;
+}
+
+function holdOf({ known, covers, pending, ...row }: HoldRow): HoldState {
+  return {
+    ...row,
+    covers: covers === 'subject' && !known ? 'unknown' : covers,
+    pending: pending === null ? undefined : new Uint8Array(pending),
   };
 }
 

@@ -137,6 +137,14 @@ export const ATTRIBUTES = {
   'comity.erasure.reason_code': token,
   'comity.erasure.actor_role': token,
 
+  /** Made by the vault over the hold: who can append can thereby neither hold nor release. */
+  'comity.hold.authenticator': digest,
+  'comity.hold.covers': choice('tenant', 'subject', 'record'),
+  /** Of the hold; of a record, if it is the hold that the record asked for itself. */
+  'comity.hold.id': uuid,
+  /** Of the person whom it covers: the vault alone can tell who that is. */
+  'comity.hold.keys': { kind: 'list', of: 'key' },
+
   'comity.key.kind': choice('log', 'witness', 'writer', 'tenant'),
   'comity.key.vkey': { kind: 'vkey' },
   'comity.key.previous': { kind: 'vkey' },

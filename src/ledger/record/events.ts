@@ -154,6 +154,16 @@ export const EVENTS = {
     ],
     optional: ['comity.erasure.reason_code', 'comity.erasure.actor_role'],
   },
+  'comity.hold.placed': {
+    title: 'A legal hold was placed: what it covers is neither erased nor pruned',
+    required: ['comity.hold.authenticator', 'comity.hold.covers', 'comity.hold.id', 'comity.hold.keys'],
+    optional: [],
+  },
+  'comity.hold.released': {
+    title: 'A legal hold was released',
+    required: ['comity.hold.authenticator', 'comity.hold.covers', 'comity.hold.id'],
+    optional: [],
+  },
   'comity.key.created': {
     title: 'A key was taken into use',
     required: ['comity.key.kind', 'comity.key.vkey'],

@@ -120,7 +120,7 @@ function attributeSchema(type: AttributeType): JsonSchema {
     case 'choice':
       return { enum: type.of };
     case 'list':
-      // A person of whom nothing was kept is erased with no key destroyed.
+      // A person of whom nothing was kept is erased, or held, with no key to name.
       return { ...list(LIST_ITEMS[type.of], 1024), minItems: type.of === 'key' ? 0 : 1 };
   }
 }

@@ -1,11 +1,16 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { LedgerError, quoted } from '../errors.ts';
-import type { Log } from '../log/log.ts';
 import { canonicalBytes } from '../record/canonical.ts';
-import type { Producer } from '../record/producer.ts';
 import type { AuditRecord, RecordOf } from '../record/record.ts';
-import { type Clock, fromRfc3339, rfc3339 } from '../record/time.ts';
-import { uuidBytes } from '../record/uuidv7.ts';
+import { fromRfc3339, rfc3339 } from '../record/time.ts';
+import {
+  appendPlanned,
+  isAuthentic,
+  PROOF_RETENTION,
+  plannedRecord,
+  type StepContext,
+  turns,
+} from './steps.ts';
 import type { ErasureRequest, KeyState, Vault } from './vault.ts';
 
 /** Who asked for an erasure, and why: codes, no text. */
@@ -52,27 +57,10 @@ export interface Eraser {
   resume(): Promise<readonly ErasureProgress[]>;
 }
 
-/** The retention of the ledger's own records about erasures. They hold no personal data. */
-const PROOF_RETENTION = { class: 'erasure-proof', hold: false, min: 'P10Y' };
+export function eraser({ log, vault, producer, now }: StepContext): Eraser {
+  const inTurn = turns();
 
-export function eraser(context: {
-  readonly log: Log;
-  readonly vault: Vault;
-  readonly producer: Producer;
-  readonly now: Clock;
-}): Eraser {
-  const { log, vault, producer, now } = context;
-  let running: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
-    const result = running.then(run);
-    running = result.catch(() => undefined);
-    return result;
-  };
-
-  /**
-   * Takes the steps that can be taken now. Each is put into the vault before it happens, under the condition that the
-   * request is where it was found: several processes that go on with one request take every step once.
-   */
+  /** Takes the steps that can be taken now. */
   const advance = async (id: string): Promise<ErasureProgress> => {
     const steps: ErasureStep[] = [];
     for (;;) {
@@ -110,11 +98,10 @@ export function eraser(context: {
 
   /** From when a step is in the vault it happens, whatever else does: a crash is followed by this at the next start. */
   const finish = async (erasure: ErasureRequest, pending: Uint8Array): Promise<ErasureStep> => {
-    // These bytes come from our own vault.
-    const record = JSON.parse(Buffer.from(pending).toString('utf8')) as StepRecord;
+    const record = plannedRecord<StepRecord>(pending);
     if (record.event_name === 'comity.erasure.executed')
       await vault.destroy(record.attributes['comity.erasure.keys']);
-    const { index } = await log.append(pending, uuidBytes(record.id));
+    const index = await appendPlanned(log, pending);
     await vault.setRequest(erasure.id, { ...erasure, pending: undefined }, erasure);
     return stepOf(record, index);
   };
@@ -218,7 +205,7 @@ export async function replayErasure(record: AuditRecord, vault: Vault): Promise<
     const { 'comity.erasure.request': id, 'comity.erasure.keys': keys = [] } = attributes;
     const tenant = resource['comity.tenant'];
     const given = attributes['comity.erasure.authenticator'];
-    if (!(await announced(vault, requestedMessage(id, tenant, keys), given))) return false;
+    if (!(await isAuthentic(vault, requestedMessage(id, tenant, keys), given))) return false;
     const { 'comity.erasure.reason_code': reasonCode, 'comity.erasure.actor_role': actorRole } = attributes;
     await vault.restoreRequest({ id, tenant, keys, reasonCode, actorRole });
     return true;
@@ -226,18 +213,13 @@ export async function replayErasure(record: AuditRecord, vault: Vault): Promise<
   if (record.event_name !== 'comity.erasure.executed') return false;
   const { 'comity.erasure.request': id, 'comity.erasure.keys': keys } = record.attributes;
   const given = record.attributes['comity.erasure.authenticator'];
-  if (!(await announced(vault, executedMessage(id, keys), given))) return false;
+  if (!(await isAuthentic(vault, executedMessage(id, keys), given))) return false;
   await vault.destroy(keys);
   const request = await vault.requestState(id);
   if (request !== undefined && (await vault.requestKeys(id)).length === 0) {
     await vault.setRequest(id, { state: 'executed', until: undefined, pending: undefined }, request);
   }
   return true;
-}
-
-async function announced(vault: Vault, message: string, given: string | undefined): Promise<boolean> {
-  if (given === undefined) return false;
-  return timingSafeEqual(Buffer.from(given), Buffer.from(await vault.authenticate(message)));
 }
 
 function executedMessage(request: string, keys: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -323,30 +323,22 @@ describe('erasure', () => {
     }));
 
   test('waits for a legal hold on the person, on the tenant, or on the record', async () => {
-    const holds: [
-      string,
-      (ledger: Ledger) => Promise<void>,
-      (ledger: Ledger, record: string) => Promise<boolean>,
-    ][] = [
-      [
-        'person',
-        (l) => l.vault.hold({ id: 'h1', tenant: TENANT, subject: 'p' }),
-        (l) => l.vault.release('h1'),
-      ],
-      ['tenant', (l) => l.vault.hold({ id: 'h2', tenant: TENANT }), (l) => l.vault.release('h2')],
-      ['record', async () => {}, (l, record) => l.vault.releaseRecord(record)],
+    const holds: [string, (ledger: Ledger, record: string) => Promise<string>][] = [
+      ['person', async (l) => (await l.holds.place(TENANT, 'p')).hold],
+      ['tenant', async (l) => (await l.holds.place(TENANT)).hold],
+      ['record', async (_, record) => record],
     ];
-    for (const [what, place, release] of holds) {
+    for (const [what, place] of holds) {
       await withLedger(async (ledger) => {
         const record = chat({ class: 'logs', hold: what === 'record', min: 'P0D' });
         await ledger.append([{ record, ...about('p', what) }]);
-        await place(ledger);
+        const hold = await place(ledger, record.id);
         expect(await ledger.erasures.erase(TENANT, 'p')).toMatchObject({
           kind: 'deferred',
           until: undefined,
         });
         expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'deferred' }]);
-        await release(ledger, record.id);
+        await ledger.holds.release(hold);
         expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'executed' }]);
       });
     }
@@ -435,16 +427,16 @@ describe('erasure', () => {
     rmSync(join(directory, 'vault'), { recursive: true });
     cpSync(join(directory, 'backup'), join(directory, 'vault'), { recursive: true });
     await withLedger(async (ledger) => {
-      expect(ledger.resumed).toMatchObject([{ kind: 'deferred', request, tenant: TENANT }]);
+      expect(ledger.resumed.erasures).toMatchObject([{ kind: 'deferred', request, tenant: TENANT }]);
       expect(await ledger.vault.requestState(request)).toMatchObject({
         reasonCode: 'art17-1-b',
         actorRole: 'dpo',
       });
       // A hold on the person still finds the request, though the log does not say whom it is about.
-      await ledger.vault.hold({ id: 'h', tenant: TENANT, subject: 'maria' });
+      const { hold } = await ledger.holds.place(TENANT, 'maria');
       clock += AFTER_RETENTION;
       expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'deferred', why: 'legal-hold' }]);
-      await ledger.vault.release('h');
+      await ledger.holds.release(hold);
       expect(await ledger.erasures.resume()).toMatchObject([{ kind: 'executed', request }]);
       expect((await ledger.open(0)).erased).toBe(1);
     });
@@ -567,21 +559,6 @@ describe('a vault', () => {
     await (await vaultIn()).close();
     const opened = openFilesVault(join(directory, 'vault'), { wrapper: localWrapper(randomBytes(32)), now });
     await expect(opened).rejects.toMatchObject({ code: 'blob-invalid' });
-  });
-
-  test('sweeps parts whose record never came to be', async () => {
-    mkdirSync(join(directory, 'sweep'));
-    const vault = await vaultIn('sweep');
-    const keys = await vault.keysFor(TENANT, ['maria']);
-    const sealed = [chat(), chat()].map((record) => sealRecord(record, about('maria', 'x').seal, keys));
-    for (const { blobs } of sealed) await vault.put(blobs);
-    const kept = sealed[0]?.record.id;
-    expect(await vault.sweep(clock, async () => true)).toBe(0);
-    clock += 1;
-    expect(await vault.sweep(clock, async (record) => record === kept)).toBe(1);
-    expect(await vault.get(sealed[0]?.blobs[0] ?? { k: '', h: '' })).toBeDefined();
-    expect(await vault.get(sealed[1]?.blobs[0] ?? { k: '', h: '' })).toBeUndefined();
-    await vault.close();
   });
 });
 

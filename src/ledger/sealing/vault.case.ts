@@ -3,6 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { base64url } from './disclosure.ts';
 import type { SealedBlob, Vault } from './vault.ts';
 
+/** Lifts a hold as is done once the log says so. */
+export async function lift(vault: Vault, id: string): Promise<void> {
+  const hold = await vault.holdState(id);
+  if (hold === undefined) throw new Error('a hold expected');
+  await vault.setHold(id, { state: 'released', pending: undefined }, hold);
+}
+
 /** A clock that tests set. */
 export interface TestClock {
   now: number;
@@ -32,6 +39,11 @@ export function describeVault(
     if (key === undefined) throw new Error('a key expected');
     return key;
   };
+  const sweepAt = ({ now }: TestClock) => ({ before: now, entries: 100, minimum: 0, most: 10_000 });
+  const onlyNeeded =
+    (...records: readonly string[]) =>
+    async () =>
+      new Set(records);
   const requestOf = async (vault: Vault, subject: string) => {
     const id = randomUUID();
     const parts = await vault.request({ id, tenant: 't', subject, reasonCode: 'r', actorRole: undefined });
@@ -153,8 +165,8 @@ export function describeVault(
         expect(await vault.openRequests()).toHaveLength(2);
       }));
 
-    test('knows holds on a person, on a tenant, and on a record', () =>
-      withVault(async (vault) => {
+    test('knows holds on a person, on a tenant, and on a record, until they are released for good', () =>
+      withVault(async (vault, other) => {
         const { id } = await keyOf(vault, 'maria');
         const blob = blobOf(id, { hold: true });
         await vault.put([blob]);
@@ -164,23 +176,123 @@ export function describeVault(
         expect(await vault.releaseRecord(blob.record)).toBe(true);
         expect(await vault.releaseRecord(blob.record)).toBe(false);
         expect(await vault.releaseRecord('none')).toBe(false);
+        // A wish alone releases nothing: the log has to say so first.
+        expect(await held()).toEqual([true]);
+        expect(await vault.holds()).toMatchObject([
+          { id: blob.record, tenant: 't', covers: 'record', release: true },
+        ]);
+        await lift(vault, blob.record);
         expect(await held()).toEqual([false]);
+        expect(await vault.releaseRecord(blob.record)).toBe(false);
         for (const hold of [
-          { id: 'h', tenant: 't' },
-          { id: 'h', tenant: 't', subject: 'maria' },
+          { id: randomUUID(), tenant: 't' },
+          { id: randomUUID(), tenant: 't', subject: 'maria' },
         ]) {
           await vault.hold(hold);
           await vault.hold(hold);
           expect(await held()).toEqual([true]);
-          const covers = 'subject' in hold ? 'subject' : 'tenant';
-          expect(await vault.holds()).toEqual([{ id: 'h', tenant: 't', covers }]);
-          expect(await vault.release('h')).toBe(true);
-          expect(await vault.release('h')).toBe(false);
+          const state = {
+            id: hold.id,
+            tenant: 't',
+            covers: 'subject' in hold ? 'subject' : 'tenant',
+            state: 'new',
+            release: false,
+            pending: undefined,
+          };
+          expect(await vault.holds()).toEqual([state]);
+          expect(await (await other()).holdState(hold.id)).toEqual(state);
+          expect(await vault.holdKeys(hold.id)).toEqual('subject' in hold ? [id] : []);
+          expect(await vault.release(hold.id)).toBe(true);
+          expect(await vault.release(hold.id)).toBe(false);
+          expect(await held()).toEqual([true]);
+          await lift(vault, hold.id);
           expect(await held()).toEqual([false]);
+          expect(await vault.release(hold.id)).toBe(false);
+          // Neither a retry nor a copy of what the log said brings it back.
+          await vault.hold(hold);
+          await vault.restoreHold({
+            id: hold.id,
+            tenant: 't',
+            covers: 'tenant',
+            keys: [id],
+            state: 'placed',
+          });
+          expect(await held()).toEqual([false]);
+          expect(await vault.holds()).toEqual([]);
         }
-        await vault.hold({ id: 'h', tenant: 't', subject: 'joao' });
-        await vault.hold({ id: 'i', tenant: 'other' });
+        await vault.hold({ id: randomUUID(), tenant: 't', subject: 'joao' });
+        await vault.hold({ id: randomUUID(), tenant: 'other' });
         expect(await held()).toEqual([false]);
+      }));
+
+    test('moves a hold on only from where it is', () =>
+      withVault(async (vault) => {
+        const id = randomUUID();
+        await vault.hold({ id, tenant: 't' });
+        const fresh = { state: 'new', pending: undefined } as const;
+        const planned = { state: 'new', pending: new Uint8Array([1, 2]) } as const;
+        expect(await vault.setHold(id, planned, fresh)).toBe(true);
+        for (const elsewhere of [
+          fresh,
+          { ...planned, pending: new Uint8Array([1]) },
+          { ...planned, state: 'placed' },
+        ] as const)
+          expect(await vault.setHold(id, { state: 'released', pending: undefined }, elsewhere)).toBe(false);
+        expect(await vault.holdState(id)).toMatchObject(planned);
+        expect(await vault.setHold(id, { state: 'placed', pending: undefined }, planned)).toBe(true);
+        expect(await vault.holds()).toMatchObject([{ id, state: 'placed', pending: undefined }]);
+      }));
+
+    test('takes back holds that it forgot, on whoever has one of the keys', () =>
+      withVault(async (vault) => {
+        const { id: key } = await keyOf(vault, 'maria');
+        await vault.put([blobOf(key, { hold: true })]);
+        const gone = base64url(randomBytes(16));
+        const request = await requestOf(vault, 'maria');
+        const held = async () => (await vault.requestKeys(request.id)).map((one) => one.held);
+        const record = randomUUID();
+        const second = await keyOf(vault, 'joao');
+        const asked = blobOf(second.id, { hold: true, record });
+        await vault.put([asked]);
+        const [hers, everybody, nobody] = [randomUUID(), randomUUID(), randomUUID()];
+        await vault.restoreHold({
+          id: hers,
+          tenant: 't',
+          covers: 'subject',
+          keys: [gone, key],
+          state: 'placed',
+        });
+        await vault.restoreHold({ id: everybody, tenant: 't', covers: 'tenant', keys: [], state: 'placed' });
+        await vault.restoreHold({
+          id: nobody,
+          tenant: 't',
+          covers: 'subject',
+          keys: [gone],
+          state: 'placed',
+        });
+        await vault.restoreHold({ id: record, tenant: 't', covers: 'record', keys: [], state: 'released' });
+        const covers = async () => new Map((await vault.holds()).map((hold) => [hold.id, hold.covers]));
+        expect(await covers()).toEqual(
+          new Map([
+            [hers, 'subject'],
+            [everybody, 'tenant'],
+            [nobody, 'unknown'],
+          ]),
+        );
+        expect(await vault.holdKeys(hers)).toEqual([key]);
+        expect(await held()).toEqual([true]);
+        const his = await requestOf(vault, 'joao');
+        // The tenant is held; his record no longer is by itself.
+        expect(await vault.requestKeys(his.id)).toMatchObject([{ held: true }]);
+        await vault.restoreHold({
+          id: everybody,
+          tenant: 't',
+          covers: 'tenant',
+          keys: [],
+          state: 'released',
+        });
+        expect(await vault.requestKeys(his.id)).toMatchObject([{ held: false }]);
+        expect(await held()).toEqual([true]);
       }));
 
     test('destroys keys with what they sealed, for every process, and keeps nothing sealed with them afterwards', () =>
@@ -210,10 +322,65 @@ export function describeVault(
         const { id } = await keyOf(vault, 'maria');
         const [kept, orphan] = [blobOf(id), blobOf(id)];
         await vault.put([kept, orphan]);
+        const needed = onlyNeeded(kept.record);
+        expect(await vault.sweep(sweepAt(clock), needed)).toBe(0);
         clock.now += 1;
-        expect(await vault.sweep(clock.now, async (record) => record === kept.record)).toBe(1);
+        expect(await vault.sweep(sweepAt(clock), needed)).toBe(1);
         expect(await vault.get(kept)).toBeDefined();
         expect(await vault.get(orphan)).toBeUndefined();
+      }));
+
+    test('sweeps a little at a time, each part once, and again from the first one when more was pruned', () =>
+      withVault(async (vault, other, clock) => {
+        const { id } = await keyOf(vault, 'maria');
+        const blobs: SealedBlob[] = [];
+        for (let i = 0; i < 4; i++) {
+          const some = Array.from({ length: 900 }, () => blobOf(id));
+          await vault.put(some);
+          blobs.push(...some);
+          clock.now += 1;
+        }
+        const asked: string[] = [];
+        const all = async (records: readonly string[]) => {
+          asked.push(...records);
+          return new Set(records);
+        };
+        const range = { ...sweepAt(clock), most: 1000 };
+        expect(await vault.sweep(range, all)).toBe(0);
+        expect(asked.length).toBeGreaterThanOrEqual(1000);
+        expect(asked.length).toBeLessThan(3000);
+        for (let i = 0; i < 4; i++) await (await other()).sweep(range, all);
+        expect(asked.sort()).toEqual(blobs.map(({ record }) => record).sort());
+        expect(await vault.sweep(range, onlyNeeded())).toBe(0);
+        const [kept] = blobs;
+        if (kept === undefined) throw new Error('a part expected');
+        const risen = { ...sweepAt(clock), minimum: 1 };
+        expect(await vault.sweep(risen, onlyNeeded(kept.record))).toBe(3599);
+        expect(await vault.get(kept)).toBeDefined();
+        // Numbers of parts that went may be given again.
+        const late = blobOf(id);
+        await vault.put([late]);
+        clock.now += 1;
+        expect(await vault.sweep({ ...risen, before: clock.now }, onlyNeeded(kept.record))).toBe(1);
+        expect(await vault.get(late)).toBeUndefined();
+      }));
+
+    test('sweeps nothing that was put again meanwhile, and nothing by an old copy of the log', () =>
+      withVault(async (vault, _, clock) => {
+        const { id } = await keyOf(vault, 'maria');
+        const again = blobOf(id);
+        await vault.put([again]);
+        clock.now += 10;
+        const retried = async () => {
+          await vault.put([again]);
+          return new Set<string>();
+        };
+        expect(await vault.sweep(sweepAt(clock), retried)).toBe(0);
+        expect(await vault.get(again)).toBeDefined();
+        clock.now += 10;
+        expect(await vault.sweep({ ...sweepAt(clock), entries: 99 }, onlyNeeded())).toBe(0);
+        expect(await vault.get(again)).toBeDefined();
+        expect(await vault.sweep(sweepAt(clock), onlyNeeded())).toBe(1);
       }));
 
     test('authenticates what it said, the same in every process, and nothing else', () =>

@@ -64,6 +64,7 @@ export interface ErasureRequest {
 
 /** A legal hold: what it covers is kept until it is released. */
 export interface LegalHold {
+  /** A UUID: it stands in the log. */
   readonly id: string;
   readonly tenant: string;
   /** Without a subject the hold covers the whole tenant. */
@@ -74,7 +75,29 @@ export interface LegalHold {
 export interface HoldState {
   readonly id: string;
   readonly tenant: string;
-  readonly covers: 'tenant' | 'subject';
+  /**
+   * `record`: what one record asked for itself; its id is that of the hold. `unknown`: a person of whom this vault has
+   * nothing, because it was restored from a backup.
+   */
+  readonly covers: 'tenant' | 'subject' | 'record' | 'unknown';
+  /** `new`: in force, and not in the log yet. `placed`: in force. A hold that was released never comes back. */
+  readonly state: 'new' | 'placed' | 'released';
+  /** Whether somebody wishes it to be released. It is once that is in the log. */
+  readonly release: boolean;
+  /** Canonical bytes of a record that has to be in the log before the next state counts. */
+  readonly pending: Uint8Array | undefined;
+}
+
+/** Which parts a sweep looks at, and what it was told about the log. */
+export interface SweepRange {
+  /** Only parts that were written before this time, in milliseconds since 1970. */
+  readonly before: number;
+  /** Entries of the log. If it had more at an earlier sweep it is an old copy, by which nothing is swept. */
+  readonly entries: number;
+  /** Minimum index of the log. Each time that it has risen, parts are looked at from the first one again. */
+  readonly minimum: number;
+  /** Ends the sweep after about so many parts; the next one goes on there. */
+  readonly most: number;
 }
 
 /**
@@ -101,17 +124,44 @@ export interface Vault {
   put(blobs: readonly SealedBlob[]): Promise<void>;
   /** A sealed part by its address, under its key. */
   get(part: Pick<SealedBlob, 'k' | 'h'>): Promise<Uint8Array | undefined>;
-  /** Addresses of parts that no record needs: written before `before`, of a record that `known` does not know. */
-  sweep(before: number, known: (record: string) => Promise<boolean>): Promise<number>;
+  /**
+   * Deletes parts that no record needs, in the order they came, from where the last sweep ended.
+   * @param needed tells which of the records with these ids still need their parts
+   * @returns how many parts were deleted
+   */
+  sweep(
+    range: SweepRange,
+    needed: (records: readonly string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number>;
 
-  /** Places a hold; the same id again changes nothing. */
+  /** Places a hold, which is in force at once; an id that was used before changes nothing. */
   hold(hold: LegalHold): Promise<void>;
-  /** Holds that were placed and not released, by id. Whom they cover is not told: it is kept as a keyed hash only. */
+  /** Holds that are in force, by id. Whom they cover is not told: it is kept as a keyed hash only. */
   holds(): Promise<readonly HoldState[]>;
-  /** @returns whether there was such a hold */
+  holdState(id: string): Promise<HoldState | undefined>;
+  /** Keys of the person whom a hold covers; none if it covers somebody else. */
+  holdKeys(id: string): Promise<readonly string[]>;
+  /** Wishes a hold to be released. @returns whether it is in force, and nobody wished so before */
   release(holdId: string): Promise<boolean>;
-  /** Releases the hold that a record itself asked for. @returns whether there was one */
+  /** Wishes the hold to be released that a record itself asked for. @returns as {@link release} */
   releaseRecord(record: string): Promise<boolean>;
+  /** Moves a hold on, if it still is where it was. What becomes `released` is no longer held. @returns whether it was */
+  setHold(
+    id: string,
+    change: Pick<HoldState, 'state' | 'pending'>,
+    was: Pick<HoldState, 'state' | 'pending'>,
+  ): Promise<boolean>;
+  /**
+   * Does again what the log says of a hold, in a vault that was restored from a backup. One on a person covers whoever
+   * has one of `keys`. A hold that is known to be released stays so.
+   */
+  restoreHold(
+    hold: Pick<HoldState, 'id' | 'tenant'> & {
+      readonly covers: 'tenant' | 'subject' | 'record';
+      readonly state: 'placed' | 'released';
+      readonly keys: readonly string[];
+    },
+  ): Promise<void>;
 
   /** Starts a request, and ties the person's present keys to it. @returns how many parts it is about */
   request(
@@ -146,7 +196,7 @@ export interface Vault {
   /** A keyed hash that only this vault can make: `sha256:` and 64 hexadecimal digits. */
   authenticate(message: string): Promise<string>;
 
-  /** How far the erasures in the log are known to be carried out here: entries before this index. */
+  /** How far the steps in the log are known to be carried out here: entries before this index. */
   replayed(): Promise<number>;
   setReplayed(index: number): Promise<void>;
 
