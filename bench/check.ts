@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadLaw } from '../src/rules/load.ts';
-import type { Benchmark } from './bench.ts';
-import { row } from './bench.ts';
+import type { Benchmark, Row } from './bench.ts';
+import { ofRounds, row } from './bench.ts';
+import { inTemporary } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Runs the command and reports the peak memory of its process on its last line of standard error. */
@@ -45,45 +45,44 @@ export const benchmark: Benchmark = {
   name: 'check',
   summary: '`comity check` in a process of its own: one manifest over all markets, and a thousand manifests',
   parts: {
-    all: () => {
-      spawnSync(process.execPath, [join(ROOT, 'scripts/build.ts')], { cwd: ROOT, stdio: 'inherit' });
-      const folder = mkdtempSync(join(tmpdir(), 'comity-bench-'));
-      const one = everywhere('cv-screener', folder);
-      if (!run(['where', one]).out.includes('CV screener')) throw new Error('the check did not run');
-      const singles = Array.from({ length: 15 }, () => run(['check', one]));
-      const many = join(folder, 'many');
-      for (let i = 0; i < 1000; i++) {
-        mkdirSync(join(many, String(i)), { recursive: true });
-        writeFileSync(
-          join(many, String(i), 'comity.yaml'),
-          readFileSync(
-            join(ROOT, 'examples', i % 2 === 0 ? 'cv-screener' : 'support-chatbot', 'comity.yaml'),
-          ),
-        );
-      }
-      const thousands = Array.from({ length: 3 }, () => run(['check', many]));
-      return [
-        row(
-          'one manifest, all markets, cold process',
-          'ms',
-          singles.map(({ ms }) => ms),
-        ),
-        row(
-          'its memory',
-          'MiB',
-          singles.map(({ mebibytes }) => mebibytes),
-        ),
-        row(
-          '1 000 manifests in one run',
-          'ms',
-          thousands.map(({ ms }) => ms),
-        ),
-        row(
-          'their memory',
-          'MiB',
-          thousands.map(({ mebibytes }) => mebibytes),
-        ),
-      ];
-    },
+    all: () => inTemporary(checkRows),
   },
 };
+
+function checkRows(folder: string): readonly Row[] {
+  spawnSync(process.execPath, [join(ROOT, 'scripts/build.ts')], { cwd: ROOT, stdio: 'inherit' });
+  const one = everywhere('cv-screener', folder);
+  if (!run(['where', one]).out.includes('CV screener')) throw new Error('the check did not run');
+  const singles = Array.from({ length: 15 }, () => run(['check', one]));
+  const many = join(folder, 'many');
+  for (let i = 0; i < 1000; i++) {
+    mkdirSync(join(many, String(i)), { recursive: true });
+    writeFileSync(
+      join(many, String(i), 'comity.yaml'),
+      readFileSync(join(ROOT, 'examples', i % 2 === 0 ? 'cv-screener' : 'support-chatbot', 'comity.yaml')),
+    );
+  }
+  const thousands = Array.from({ length: 3 }, () => run(['check', many]));
+  return [
+    row(
+      'one manifest, all markets, cold process',
+      'ms',
+      singles.map(({ ms }) => ms),
+    ),
+    row(
+      'its memory',
+      'MiB',
+      singles.map(({ mebibytes }) => mebibytes),
+    ),
+    ofRounds(
+      '1 000 manifests in one run',
+      'ms',
+      thousands.map(({ ms }) => ms),
+    ),
+    ofRounds(
+      'their memory',
+      'MiB',
+      thousands.map(({ mebibytes }) => mebibytes),
+    ),
+  ];
+}

@@ -1,26 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Exported } from '../src/kernel/export/exported.ts';
 import type { EngineInput } from '../src/kernel/export/input.ts';
 import { rego } from '../src/kernel/export/rego.ts';
-import { freePort } from './processes.ts';
+import { freePort, inTemporary } from './processes.ts';
 
 /** Rules in a folder of their own while something is done with them. */
-async function withRules<T>(
+function withRules<T>(
   exported: Exported,
   work: (folder: string, file: string) => Promise<T> | T,
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'comity-bench-'));
-  try {
+  return inTemporary((folder) => {
     const file = join(folder, rego.file);
     writeFileSync(file, rego.render(exported));
-    return await work(folder, file);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    return work(folder, file);
+  });
 }
 
 interface RegoAnswer {

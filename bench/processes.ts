@@ -119,12 +119,12 @@ export function cpuSeconds(pid: number): number | undefined {
 }
 
 /** A directory of its own, under `TMPDIR`. */
-export function temporary(): string {
+function temporary(): string {
   return mkdtempSync(join(tmpdir(), 'comity-bench-'));
 }
 
 /** Runs something in a directory of its own, which is gone afterwards. */
-export async function inTemporary<T>(run: (directory: string) => Promise<T>): Promise<T> {
+export async function inTemporary<T>(run: (directory: string) => Promise<T> | T): Promise<T> {
   const directory = temporary();
   try {
     return await run(directory);
