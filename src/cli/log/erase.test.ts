@@ -361,8 +361,15 @@ describe('a vault', () => {
     const hold = (await run('hold', [...ACME, '--subject', MARIA])).out.trim();
     const over = (await run('hold', [...ACME, '--subject', 'joao'])).out.trim();
     await run('hold', ['--release', over]);
-    rmSync(`${log}.vault`, { recursive: true });
-    cpSync(backup, `${log}.vault`, { recursive: true });
+    const restore = () => {
+      rmSync(`${log}.vault`, { recursive: true });
+      cpSync(backup, `${log}.vault`, { recursive: true });
+    };
+    restore();
+    expect(await json('hold', ['--list'])).toMatchObject([{ id: hold }]);
+    restore();
+    expect((await run('hold', ['--release', over])).code).toBe(2);
+    restore();
     expect(await erase(place)).toMatchObject([{ kind: 'deferred', why: 'legal-hold' }]);
     expect(await erase(place, 'joao')).toMatchObject([{ kind: 'executed' }]);
     expect(await json('hold', ['--list'])).toEqual([

@@ -4,9 +4,9 @@ import { type ErasureProgress, type ErasureStep, obstacleOf } from '../../ledger
 import type { ErasureRequest, Vault } from '../../ledger/sealing/vault.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { row } from '../style.ts';
-import { directoryOf, type LogPlace, withPlace } from './places.ts';
+import { directoryOf, withPlace, withView } from './places.ts';
 import { personOf } from './subject.ts';
-import { resumed, sweptText, withVault } from './vault.ts';
+import { resumed, sweptText, withVault, withVaultOf } from './vault.ts';
 
 /** `comity log erase`: erases a person, or goes on with requests, or lists those that wait. */
 export async function runLogErase(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -24,7 +24,9 @@ export async function runLogErase(rest: readonly string[], args: Arguments, io: 
   const [reasonCode, actorRole] = [code(args, 'reason'), code(args, 'role')];
   const id = randomUUID();
   // The wish is kept first. Opening the log goes on with it; so does whoever has the log open already.
-  await atVault(directory, args, io, (vault) => vault.request({ id, ...person, reasonCode, actorRole }));
+  await withPlace(directory, args, (place) =>
+    withVault(place, args, io, (vault) => vault.request({ id, ...person, reasonCode, actorRole })),
+  );
   const progress = await resumed(directory, args, io);
   if (progress === 'open elsewhere') {
     io.err(`request ${id} is kept, but another process has the log open\n`);
@@ -52,10 +54,12 @@ async function resume(directory: string, args: Arguments, io: Io, json: boolean)
 }
 
 async function list(directory: string, args: Arguments, io: Io, json: boolean): Promise<ExitCode> {
-  const requests = await atVault(directory, args, io, async (vault) => {
-    const open = await vault.openRequests();
-    return Promise.all(open.map((request) => waiting(vault, request)));
-  });
+  const requests = await withView(directory, args, (log, place) =>
+    withVaultOf(place, log, args, io, async (vault) => {
+      const open = await vault.openRequests();
+      return Promise.all(open.map((request) => waiting(vault, request)));
+    }),
+  );
   if (json) io.out(`${JSON.stringify(requests, undefined, 2)}\n`);
   else {
     for (const { request, tenant, state, parts, why, until } of requests) {
@@ -147,13 +151,4 @@ function code(args: Arguments, option: string): string | undefined {
     `\`--${option}\` is not a code`,
     'it stands in the log for good: write for example `art17-1-b`, `dpo`',
   );
-}
-
-function atVault<T>(
-  directory: string,
-  args: Arguments,
-  io: Io,
-  run: (vault: Vault) => Promise<T>,
-): Promise<T> {
-  return withPlace(directory, args, (place: LogPlace) => withVault(place, args, io, run));
 }

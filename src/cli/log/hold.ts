@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { HoldState, Vault } from '../../ledger/sealing/vault.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { row } from '../style.ts';
-import { directoryOf, withPlace } from './places.ts';
+import { directoryOf, withPlace, withView } from './places.ts';
 import { personOf, tenantOf } from './subject.ts';
-import { resumed, withVault } from './vault.ts';
+import { resumed, withVault, withVaultOf } from './vault.ts';
 
 /** `comity log hold`: what is held is not erased until the hold is released. */
 export async function runLogHold(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
@@ -12,10 +12,13 @@ export async function runLogHold(rest: readonly string[], args: Arguments, io: I
   const json = choice(args, 'format', ['table', 'json'], 'table') === 'json';
   const atVault = <T>(run: (vault: Vault) => Promise<T>): Promise<T> =>
     withPlace(directory, args, (place) => withVault(place, args, io, run));
-  if (args.flag('list')) return list(await atVault((vault) => vault.holds()), io, json);
+  /** With what the log says of holds, in case the vault was restored from a backup. */
+  const upToDate = <T>(run: (vault: Vault) => Promise<T>): Promise<T> =>
+    withView(directory, args, (log, place) => withVaultOf(place, log, args, io, run));
+  if (args.flag('list')) return list(await upToDate((vault) => vault.holds()), io, json);
   const release = args.text('release');
   if (release !== undefined) {
-    const known = await atVault(
+    const known = await upToDate(
       async (vault) => (await vault.release(release)) || (await vault.releaseRecord(release)),
     );
     if (!known) {

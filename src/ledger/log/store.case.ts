@@ -5,7 +5,7 @@ import { MemoryTree } from '../../tlog/memory-tree.ts';
 import { TILE_WIDTH, tilesOfGrowth } from '../../tlog/tile.ts';
 import { TiledTree } from '../../tlog/tiled-tree.ts';
 import { nodeHasher } from './node-hash.ts';
-import type { LogStore, NewEntry, SignedHead } from './store.ts';
+import { KEY_BYTES, type LogStore, type NewEntry, type SignedHead } from './store.ts';
 
 const hasher = nodeHasher();
 
@@ -141,6 +141,19 @@ export function describeStore(
         expect(Buffer.compare(keys, Buffer.concat(entries.slice(100, 290).map((entry) => entry.key)))).toBe(
           0,
         );
+      }));
+
+    test('tells where keys stand, and which were never appended', () =>
+      withStore(async (store, reopen) => {
+        const entries = entriesOf(700);
+        await store.append(entries);
+        const none = new Uint8Array(KEY_BYTES).fill(7);
+        const asked = [entries[699], entries[0], undefined, entries[255]].map((entry) => entry?.key ?? none);
+        for (const open of [async () => store, reopen]) {
+          const opened = await open();
+          expect(await opened.findKeys(asked)).toEqual([699, 0, undefined, 255]);
+          expect(await opened.findKeys([])).toEqual([]);
+        }
       }));
 
     test('holds entries of 0 and of 65 535 bytes', () =>

@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFilesStore, openFilesStore } from '../files/files-store.ts';
+import { openLedger } from '../ledger.ts';
 import { Appender, DEFAULT_LIMITS } from '../log/appender.ts';
+import { openLog } from '../log/log.ts';
 import { moveLog } from '../log/move.ts';
 import { nodeHasher } from '../log/node-hash.ts';
+import { generateLogKey, logSigner } from '../log/node-signatures.ts';
 import { describeStore, entriesOf, entryOf, expectHolds, headOf } from '../log/store.case.ts';
 import type { LogStore, NewEntry } from '../log/store.ts';
+import { startProducer } from '../record/producer.ts';
 import { describeErasures } from '../sealing/erasure.case.ts';
+import { SAFE_AGE_MS } from '../sealing/sweep.ts';
 import { describeVault } from '../sealing/vault.case.ts';
 import { localWrapper } from '../sealing/wrapping.ts';
 import { connect, type Sql } from './connection.ts';
@@ -85,7 +90,7 @@ describeErasures('PostgreSQL', (run) =>
       open: (clock) => openPostgresVault(sql, { name, wrapper, now: () => clock.now }),
       async backUp() {
         const backup = `backup_${name.replaceAll('-', '')}`;
-        const tables = ['vault', 'subject_key', 'sealed_part', 'erasure', 'hold'] as const;
+        const tables = ['vault', 'subject_key', 'sealed_part', 'erasure', 'hold', 'sweep'] as const;
         const own = (table: string) =>
           table === 'vault' ? 'name = $1' : 'vault = (SELECT id FROM comity.vault WHERE name = $1)';
         await sql.unsafe(`CREATE SCHEMA ${backup}`);
@@ -106,6 +111,67 @@ describeErasures('PostgreSQL', (run) =>
     });
   }),
 );
+
+test('two replicas that sweep while they append lose no part of a record, and leave none of no record', () =>
+  withLog(async (sql, origin) => {
+    const key = generateLogKey(origin);
+    const clock = { now: Date.UTC(2026, 10, 23) };
+    const now = () => clock.now;
+    const replica = async (id: string, connection: Sql) => {
+      const producer = startProducer({
+        id,
+        resource: { 'comity.system.id': 's', 'comity.tenant': 't', 'service.name': 'n' },
+        retain: { class: 'logs', hold: false, min: 'P0D' },
+        jur: [],
+      });
+      const store = await openPostgresStore(connection, origin);
+      const log = await openLog({ origin, store, signers: [logSigner(key)], publishEveryMs: 0 });
+      const vault = await openPostgresVault(connection, {
+        name: origin,
+        wrapper: localWrapper(Buffer.alloc(32, 1)),
+        now,
+      });
+      const ledger = await openLedger({ log, vault, producer, now });
+      const submission = (n: number) => ({
+        record: producer.heartbeat(),
+        seal: [{ subjects: [`person ${n % 3}`] as const, fields: { n } }],
+      });
+      return { ledger, submission };
+    };
+    const clients = await Promise.all([connect(url(), 2), connect(url(), 2)]);
+    try {
+      const replicas = await Promise.all(clients.map((client, i) => replica(`gateway-${i}`, client)));
+      const swept: number[] = [];
+      for (let round = 0; round < 4; round++) {
+        await Promise.all(
+          replicas.map(async ({ ledger, submission }) => {
+            const all = Array.from({ length: 40 }, (_, n) => submission(n));
+            // Every fourth record never comes to be: its replica dies once the parts are in the vault.
+            const prepared = await ledger.prepare(all);
+            await ledger.vault.put(prepared.flatMap(({ blobs }) => blobs));
+            const committing = ledger.commit(prepared.filter((_, n) => n % 4 !== 0));
+            swept.push((await ledger.resume()).swept);
+            await committing;
+          }),
+        );
+        clock.now += SAFE_AGE_MS + 1;
+      }
+      for (const { ledger } of replicas) swept.push((await ledger.resume()).swept);
+      expect(swept.reduce((sum, parts) => sum + parts)).toBe(4 * 2 * 10);
+      const [first] = replicas;
+      const size = (await first?.ledger.log.store.grow())?.size ?? 0;
+      expect(size).toBe(4 * 2 * 30);
+      for (let index = 0; index < size; index++)
+        expect(await first?.ledger.open(index)).toMatchObject({ lost: 0, disclosures: [expect.anything()] });
+      const [left] = await sql<{ parts: number }[]>`
+        SELECT count(*)::integer AS parts FROM comity.sealed_part
+        JOIN comity.vault ON vault.id = sealed_part.vault WHERE vault.name = ${origin}`;
+      expect(left).toEqual({ parts: size });
+      for (const { ledger } of replicas) await ledger.close();
+    } finally {
+      for (const client of clients) await client.end({ timeout: 1 });
+    }
+  }));
 
 /** Entries of a store in the order of the log, as text. */
 async function textsOf(store: LogStore): Promise<string[]> {
