@@ -57,7 +57,7 @@ export function speed(): string {
     '|---|---|---|---|---|---|',
     ...rows,
     '',
-    `${machines.join('; ')}. Each row is a process of its own, and its results were checked before it was measured.`,
+    `${machines.join('; ')}. Each part of a benchmark is a process of its own, and its results are checked before it is measured.`,
   ].join('\n');
 }
 
