@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { verifyConsistency, verifyInclusion } from '../../tlog/merkle.ts';
@@ -303,12 +303,30 @@ export function describePruning(
         const restored: Vault = Object.create(vault, {
           ...Object.getOwnPropertyDescriptors(forgetful),
           authenticate: { value: vault.authenticate.bind(vault) },
+          holds: { value: vault.holds.bind(vault) },
         });
         expect(await pruneAt(log, { vault: restored, holds })).toMatchObject({
           minimum: 0,
           kept: { kind: 'hold' },
         });
         expect(remembered).toEqual([hold.id]);
+        await vault.close();
+      }));
+
+    test('sees a hold that is placed while it reads', () =>
+      filled(async (store, _, openVault) => {
+        const vault = await openVault(() => LATER);
+        const held = async () => {
+          if ((await vault.holds()).length > 0) return true;
+          await vault.hold({ id: randomUUID(), tenant: 't' });
+          return false;
+        };
+        const holds = { held, close: async () => undefined };
+        expect(await pruneAt(await openOn(store), { vault, holds })).toMatchObject({
+          minimum: 0,
+          announcement: undefined,
+          kept: { kind: 'hold', index: 10 },
+        });
         await vault.close();
       }));
 

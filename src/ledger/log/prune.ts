@@ -10,7 +10,7 @@ import { replaySteps } from '../sealing/replay.ts';
 import { sweepParts } from '../sealing/sweep.ts';
 import type { Vault } from '../sealing/vault.ts';
 import type { Log } from './log.ts';
-import { type KeptBack, type PruneConditions, prunable } from './prunable.ts';
+import { type KeptBack, type Prunable, type PruneConditions, prunable } from './prunable.ts';
 import { PRUNE_STEP, type Pruning } from './store.ts';
 
 export interface PruneOptions extends PruneConditions {
@@ -64,7 +64,7 @@ export async function prune(options: PruneOptions): Promise<PruneReport> {
   const reading = (done: number, total: number): void => onProgress({ step: 'reading', done, total });
   let announcement = await resume(options, now(), reading);
   let removed = await remove(log, onProgress);
-  const found = await prunable(log, options, now(), reading);
+  const found = await prunableUnderHolds(options, now(), reading);
   if (found.minimum > found.previous) {
     const pruning = planned(found.previous, found.minimum, options, now);
     await log.store.keepPruning(pruning);
@@ -74,6 +74,21 @@ export async function prune(options: PruneOptions): Promise<PruneReport> {
   }
   const parts = await removeParts(options, now());
   return { previous, minimum: found.minimum, announcement, removed, parts, kept: found.kept };
+}
+
+/** What may be pruned, found while no hold was placed: reading a long log takes its time. */
+async function prunableUnderHolds(
+  options: PruneOptions,
+  now: number,
+  reading: (done: number, total: number) => void,
+): Promise<Prunable> {
+  const { log, vault } = options;
+  const holds = async (): Promise<string> => JSON.stringify((await vault?.holds())?.map(({ id }) => id));
+  for (;;) {
+    const before = await holds();
+    const found = await prunable(log, options, now, reading);
+    if ((await holds()) === before) return found;
+  }
 }
 
 /**
