@@ -128,12 +128,4 @@ describe('PostgreSQL: a pruned log', { timeout: 60_000 }, () => {
       await sql`UPDATE comity.batch SET body = '' FROM comity.log WHERE id = log AND origin = ${origin} AND first = 0`;
       await expect(store.readBundle(0, 256)).rejects.toMatchObject({ code: 'damaged' });
     }));
-
-  test('of a version that could not prune can be opened and pruned', () =>
-    withCopy(async (sql, origin) => {
-      await sql`DROP TABLE comity.pruning`;
-      const store = await openPostgresStore(sql, origin);
-      expect(await store.minimum()).toBe(0);
-      expect(await pruneAt(await openOn(store))).toMatchObject({ minimum: PRUNE_STEP });
-    }));
 });

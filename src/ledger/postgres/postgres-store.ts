@@ -24,7 +24,7 @@ import {
   readPrunings,
   writePruning,
 } from './pruning.ts';
-import { PRUNING_SCHEMA, SCHEMA } from './schema.ts';
+import { SCHEMA } from './schema.ts';
 
 export interface PostgresStoreOptions {
   /** How long to try again while the server is away, in milliseconds. Default 30 000. */
@@ -64,7 +64,6 @@ export async function openPostgresStore(
   if (log === undefined) {
     throw new LedgerError('not-found', `database holds no log ${quoted(origin)}`, 'create it first');
   }
-  await upgrade(sql);
   return new PostgresStore(sql, log.id, log.epoch, options.patienceMs ?? 30_000);
 }
 
@@ -74,12 +73,6 @@ export async function openPostgresStore(
  */
 export async function fencePostgresStore(sql: Sql, origin: string): Promise<void> {
   await sql`UPDATE comity.log SET epoch = epoch + 1 WHERE origin = ${origin}`;
-}
-
-/** Brings tables of a version that could not prune up to date. */
-async function upgrade(sql: Sql): Promise<void> {
-  const [found] = await sql<{ there: boolean }[]>`SELECT to_regclass('comity.pruning') IS NOT NULL AS there`;
-  if (found?.there !== true) await sql.unsafe(PRUNING_SCHEMA);
 }
 
 async function checkDurable(sql: Sql): Promise<void> {

@@ -1,16 +1,3 @@
-/** What was decided about the oldest entries. */
-export const PRUNING_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS comity.pruning (
-    log integer NOT NULL,
-    minimum bigint NOT NULL,
-    state text NOT NULL,
-    announcement bytea NOT NULL,
-    policy text NOT NULL,
-    at bigint NOT NULL,
-    PRIMARY KEY (log, minimum)
-  );
-`;
-
 /**
  * Tables of the PostgreSQL store. Entries are kept as they were appended, a batch to a row: one large value is many
  * times faster to write than many small ones. Everything of a log hangs on its row in `log`: whoever appends updates
@@ -73,4 +60,15 @@ export const SCHEMA = `
     at bigint NOT NULL,
     PRIMARY KEY (log, number)
   );
-${PRUNING_SCHEMA}`;
+
+  -- What was decided about the oldest entries.
+  CREATE TABLE IF NOT EXISTS comity.pruning (
+    log integer NOT NULL,
+    minimum bigint NOT NULL,
+    state text NOT NULL,
+    announcement bytea NOT NULL,
+    policy text NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (log, minimum)
+  );
+`;
