@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { counts, speed } from './readme.ts';
+import { counts } from './readme.ts';
+import { speed } from './speed.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 

@@ -1,11 +1,11 @@
 // Writes the generated parts of README.md and docs/where.svg. `npm run readme`; a test keeps the counts current.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { number, type Row } from '../bench/bench.ts';
 import { loadCases } from '../src/assess/load-cases.ts';
 import { comity } from '../src/cli/testdata/run.ts';
 import { BUNDLED_LAW, loadLaw } from '../src/rules/load.ts';
+import { speed } from './speed.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DAY = '2026-11-25';
@@ -21,43 +21,6 @@ export function counts(): string {
   return [
     `The law today: **${law.rules.size} rules** of **${rulebooks.length} instruments** (${deep} of them deep) in **${places.size} jurisdictions**,`,
     `${law.controls.size} harmonised controls, ${law.vocabulary.facts.size} facts, ${cases.length} worked cases.`,
-  ].join('\n');
-}
-
-/** What `npm run bench -- <name> --save` kept of one benchmark. */
-interface Saved {
-  readonly on: string;
-  readonly machine: string;
-  readonly rows: readonly Row[];
-}
-
-/** The figures that were measured last, as a table: the rows that claim something. */
-export function speed(): string {
-  const directory = join(ROOT, 'bench/results');
-  const saved = readdirSync(directory)
-    .sort()
-    .map((file) => ({
-      name: file.replace(/\.json$/, ''),
-      ...(JSON.parse(readFileSync(join(directory, file), 'utf8')) as Saved),
-    }));
-  const rows = saved.flatMap(({ name, rows }) =>
-    rows.flatMap(({ claim, median, p99, unit, goal, ratio, peer }) =>
-      claim === undefined
-        ? []
-        : [
-            `| ${claim} | ${number(median)} ${unit} | ${p99 === undefined ? '' : `${number(p99)} ${unit}`} | ${goal ?? ''} | ${ratio === undefined ? '' : `${number(ratio)} × ${peer ?? ''}`} | \`${name}\` |`,
-          ],
-    ),
-  );
-  const machines = [
-    ...new Set(saved.map(({ machine, on }) => `${machine.replace(/, load .*$/, '')}, ${on}`)),
-  ];
-  return [
-    '| | median | p99 | goal | beside it | `npm run bench --` |',
-    '|---|---|---|---|---|---|',
-    ...rows,
-    '',
-    `${machines.join('; ')}. Each part of a benchmark is a process of its own, and its results are checked before it is measured.`,
   ].join('\n');
 }
 
