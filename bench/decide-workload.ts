@@ -15,6 +15,7 @@ import { inputOf } from '../src/kernel/export/input.ts';
 import type { LeafValue } from '../src/kernel/program.ts';
 import { Interpreter } from '../src/rules/interpreter.ts';
 import { loadLaw } from '../src/rules/load.ts';
+import { statedOf } from './stated.ts';
 
 /**
  * - `cold`: nothing is known beforehand, every fact comes with the decision;
@@ -75,7 +76,7 @@ export function workloadOf(column: Column): Workload {
   const facts = [...new Map([...whole.facts.values()].map(({ fact }) => [fact.id, fact])).values()].filter(
     ({ id }) => column === 'cold' || byCall(id),
   );
-  const values = Array.from({ length: DECISIONS }, (_, i) => valuesOf(facts, i));
+  const values = Array.from({ length: DECISIONS }, (_, i) => statedOf(facts, i));
   const knowledge = values.map(
     (own): Knowledge => ({
       domain: (id, place) => {
@@ -105,33 +106,6 @@ export function workloadOf(column: Column): Workload {
 
 function domainOfValue(fact: Fact, value: FactValue): Domain {
   return typeof value === 'string' && fact.type !== 'enum' ? pointDomain(value) : domainOf(value);
-}
-
-/** A value for most facts, none for the rest; which depends on `i` alone. */
-function valuesOf(facts: readonly Fact[], i: number): Readonly<Record<string, FactValue>> {
-  return Object.fromEntries(
-    facts.flatMap((fact, k) => {
-      const pick = Math.imul((i * 131 + k) ^ 0x9e3779b9, 0x85ebca6b) >>> 8;
-      const value = pick % 7 === 0 ? undefined : pickValue(fact, pick);
-      return value === undefined ? [] : [[fact.id, value]];
-    }),
-  );
-}
-
-function pickValue(fact: Fact, pick: number): FactValue | undefined {
-  const words = [...fact.values.keys()];
-  switch (fact.type) {
-    case 'bool':
-      return pick % 2 === 0;
-    case 'enum':
-      return words[pick % words.length];
-    case 'set':
-      return words.filter((_, n) => (n * 5 + pick) % 9 === 0).sort();
-    case 'date':
-      return ['2024-05-01', '2026-08-02', '2027-12-02'][pick % 3];
-    default:
-      return String(pick % 1000);
-  }
 }
 
 /** The rules with the values of some tests folded away. */

@@ -5,7 +5,6 @@ import { assess } from '../src/assess/assess.ts';
 import type { FactValue } from '../src/facts/domain.ts';
 import { gather } from '../src/facts/knowledge.ts';
 import { readManifest } from '../src/facts/manifest.ts';
-import type { Fact } from '../src/facts/vocabulary.ts';
 import { bytecode } from '../src/kernel/bytecode.ts';
 import type { CallFacts } from '../src/kernel/decision.ts';
 import { Expressions } from '../src/kernel/expression.ts';
@@ -21,6 +20,7 @@ import type { Benchmark, Row } from './bench.ts';
 import { row, time } from './bench.ts';
 import type { Whole } from './kernel-whole.ts';
 import { wholeOf } from './kernel-whole.ts';
+import { statedOf } from './stated.ts';
 
 const { law, digest } = loadLaw();
 const asOf = [...law.rulebooks.values()].map((rulebook) => rulebook.status.asOf).sort()[0];
@@ -33,34 +33,6 @@ const rules = [...law.rules.values()];
 const everywhere = [...new Set([...law.rulebooks.values()].map(({ jurisdiction }) => jurisdiction))].sort();
 const build = (backend: Machine['backend']): ((programs: readonly Program[]) => readonly Machine[]) =>
   backend === 'bytecode' ? (programs) => programs.map(bytecode) : webassembly;
-
-/** A value that depends on `i` alone; now and then none. */
-function pickValue(fact: Fact, i: number): FactValue | undefined {
-  const pick = Math.imul(i ^ 0x9e3779b9, 0x85ebca6b) >>> 8;
-  if (pick % 7 === 0) return undefined;
-  const words = [...fact.values.keys()];
-  switch (fact.type) {
-    case 'bool':
-      return pick % 2 === 0;
-    case 'enum':
-      return words[pick % words.length];
-    case 'set':
-      return words.filter((_, n) => (n * 5 + pick) % 9 === 0).sort();
-    case 'date':
-      return ['2024-05-01', '2026-08-02', '2027-12-02'][pick % 3];
-    default:
-      return String(pick % 1000);
-  }
-}
-
-function statedOf(facts: readonly Fact[], i: number): Readonly<Record<string, FactValue>> {
-  return Object.fromEntries(
-    facts.flatMap((fact, k) => {
-      const value = pickValue(fact, i * 131 + k);
-      return value === undefined ? [] : [[fact.id, value]];
-    }),
-  );
-}
 
 /** Random features for the whole law. */
 const FEATURES = 200;

@@ -34,7 +34,6 @@ const ROUNDS = 3;
 /** How long one state of the witnesses is measured. */
 const WITNESSED_SECONDS = 10;
 const COUNTRIES = ['de', 'br', 'jp', 'ch'];
-const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 const GENERATOR = join(import.meta.dirname, 'ledger-http-load.ts');
 
 interface Shape extends Pick<Load, 'path' | 'connections' | 'batch'> {
@@ -110,14 +109,7 @@ function measure<T>(
 ): Promise<{ readonly measured: Measured; readonly entries: number; readonly seen: T | undefined }> {
   return inTemporary(async (directory) => {
     await createLogDirectory(directory, 'bench.example/http');
-    const server = await serve(SERVER_CORE, [
-      process.execPath,
-      MAIN,
-      'log',
-      'serve',
-      directory,
-      '--anybody-writes',
-    ]);
+    const server = await serve(SERVER_CORE, ['log', 'serve', directory, '--anybody-writes']);
     const load: Load = {
       path,
       connections,
@@ -187,9 +179,7 @@ async function witnessed(root: string): Promise<readonly Row[]> {
     return { country, directory: own, key: description.keys[0] ?? '' };
   });
   const witnesses = await Promise.all(
-    about.map((witness) =>
-      serve(OTHER_CORE, [process.execPath, MAIN, 'witness', 'serve', witness.directory]),
-    ),
+    about.map((witness) => serve(OTHER_CORE, ['witness', 'serve', witness.directory])),
   );
   const quorum = JSON.stringify({
     v: 'comity.quorum/1',
@@ -214,8 +204,6 @@ async function witnessed(root: string): Promise<readonly Row[]> {
   const servers = [...witnesses];
   try {
     const server = await serve(SERVER_CORE, [
-      process.execPath,
-      MAIN,
       'log',
       'serve',
       directory,

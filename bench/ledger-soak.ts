@@ -5,7 +5,6 @@
 // With `--opaque` entries are keyed by their hash instead of by an id that grows with time. To know for ever that an
 // entry is there already, the server then keeps a filter of two bytes for each in memory; that growth is by design.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createLogDirectory } from '../src/ledger/log/directory.ts';
 import type { Benchmark, Flags, Row } from './bench.ts';
 import { number, ofRounds } from './bench.ts';
@@ -13,7 +12,6 @@ import { Connection, entryOf } from './ledger-http-load.ts';
 import { benchProducer, modelCall } from './ledger-record.ts';
 import { CORES, figure, inTemporary, pause, SERVER_CORE, serve } from './processes.ts';
 
-const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 const EVERY_MS = 30_000;
 const CONNECTIONS = 4;
 const BATCH = 64;
@@ -47,17 +45,12 @@ export const benchmark: Benchmark = {
 
 function memoryRows(flags: Flags): Promise<readonly Row[]> {
   const how = { minutes: Number(flags.minutes), opaque: flags.opaque === true };
+  if (!(how.minutes >= 2))
+    throw new RangeError('`--minutes` must be 2 or more: memory is read twice a minute');
   console.error(CORES);
   return inTemporary(async (directory) => {
     await createLogDirectory(directory, 'bench.example/soak');
-    const server = await serve(SERVER_CORE, [
-      process.execPath,
-      MAIN,
-      'log',
-      'serve',
-      directory,
-      '--anybody-writes',
-    ]);
+    const server = await serve(SERVER_CORE, ['log', 'serve', directory, '--anybody-writes']);
     try {
       return rowsOf(how, await soak(how, server.url, server.pid));
     } finally {

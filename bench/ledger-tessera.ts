@@ -43,7 +43,6 @@ const MODULE = 'github.com/transparency-dev/tessera';
 const VERSION = 'v1.0.4';
 const PROGRAMS = [`${MODULE}/cmd/conformance/posix`, `${MODULE}/internal/hammer`];
 const ORIGIN = 'bench.example/tessera';
-const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
 /** The generator writes this many bytes in hexadecimal, then a space and a number that no other entry has. */
 const ENTRY_BYTES = 1024;
 const WARM_UP_SECONDS = 3;
@@ -87,8 +86,7 @@ export const benchmark: Benchmark = {
     ours: partOf({
       title: OURS,
       loads: [64, 256, 480].map((writers) => ({ writers, most: UNLIMITED })),
-      start: (directory) =>
-        serve(SERVER_CORE, [process.execPath, MAIN, 'log', 'serve', directory, '--anybody-writes']),
+      start: (directory) => serve(SERVER_CORE, ['log', 'serve', directory, '--anybody-writes']),
     }),
     tessera: partOf({
       title: 'Tessera, antispam off',

@@ -40,15 +40,7 @@ if (load === undefined) {
 const { benchmark } = await load();
 const {
   values: { json, save, part, ...flags },
-} = parseArgs({
-  args,
-  options: {
-    ...benchmark.flags,
-    json: { type: 'boolean', default: false },
-    save: { type: 'boolean', default: false },
-    part: { type: 'string' },
-  },
-});
+} = options(benchmark);
 if (part !== undefined) {
   const run = benchmark.parts[part];
   if (run === undefined) throw new Error(`no part \`${part}\`: ${Object.keys(benchmark.parts).join(', ')}`);
@@ -67,6 +59,23 @@ if (part !== undefined) {
       `${directory}/${name}.json`,
       `${JSON.stringify({ on: new Date().toISOString().slice(0, 10), machine: before, rows: compared }, undefined, 2)}\n`,
     );
+  }
+}
+
+function options({ flags }: Benchmark) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        ...flags,
+        json: { type: 'boolean', default: false },
+        save: { type: 'boolean', default: false },
+        part: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    process.exit(2);
   }
 }
 

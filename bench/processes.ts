@@ -6,6 +6,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
+
 export const SERVER_CORE = 0;
 export const OTHER_CORE = 1;
 
@@ -40,9 +42,9 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** Starts a server of ours and waits for the address that it prints. */
-export async function serve(core: number, command: readonly string[]): Promise<Served> {
-  const child = start(core, command);
+/** Starts a server of ours, a verb of the command, and waits for the address that it prints. */
+export async function serve(core: number, verb: readonly string[]): Promise<Served> {
+  const child = start(core, [process.execPath, MAIN, ...verb]);
   const errors = collected(child.stderr);
   const url = await new Promise<string>((resolve, reject) => {
     if (child.stdout !== null) createInterface(child.stdout).once('line', resolve);
