@@ -64,7 +64,13 @@ export {
 export { type Cosign, type Log, type LogOptions, type LogView, openLog } from './log/log.ts';
 export { moveLog } from './log/move.ts';
 export { nodeHasher } from './log/node-hash.ts';
-export { generateLogKey, logSigner, nodeSignatures, verifierKeyOf } from './log/node-signatures.ts';
+export {
+  generateLogKey,
+  logSigner,
+  nodeSignatures,
+  receiptSigner,
+  verifierKeyOf,
+} from './log/node-signatures.ts';
 export { type KeptBack, type Prunable, type PruneConditions, prunable } from './log/prunable.ts';
 export { type PruneOptions, type PruneProgress, type PruneReport, prune } from './log/prune.ts';
 export { exportStatic, type StaticReport } from './log/static-tree.ts';

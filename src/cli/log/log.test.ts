@@ -2,9 +2,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { nodeSignatures } from '../../ledger/log/node-signatures.ts';
 import { startProducer } from '../../ledger/record/producer.ts';
 import { parseCheckpoint } from '../../tlog/checkpoint.ts';
+import { parsePolicy } from '../../tlog/policy.ts';
 import { parseProof } from '../../tlog/proof.ts';
+import { verifyInclusionReceipt } from '../../tlog/receipt.ts';
 import { parseArguments } from '../command.ts';
 import { comity } from '../testdata/run.ts';
 import { command } from './log.ts';
@@ -163,6 +166,27 @@ describe('comity log prove', () => {
     const proof = parseProof(comity(['log', 'prove', log, '3']).out);
     expect(proof.index).toBe(3);
     expect(proof.checkpoint.checkpoint).toMatchObject({ origin: 'example.com/ledger', size: 5 });
+  });
+
+  test('gives a COSE receipt that the key of the log verifies, for that entry only', () => {
+    const receipt = join(folder(), '3.cose');
+    expect(comity(['log', 'prove', log, '3', '--receipt', receipt])).toMatchObject({ code: 0, out: '' });
+    const [key] = parsePolicy(readFileSync(join(log, 'log.policy'), 'utf8')).logs;
+    const verify = (leaf: Uint8Array) =>
+      verifyInclusionReceipt(
+        readFileSync(receipt),
+        leaf,
+        { algorithm: 'ed25519', publicKey: key?.key.publicKey ?? new Uint8Array() },
+        nodeSignatures,
+      );
+    const { leaf, root } = JSON.parse(comity(['log', 'prove', log, '3', '--format', 'json']).out);
+    expect(verify(Buffer.from(leaf, 'base64'))).toEqual({
+      index: 3,
+      size: 5,
+      root: new Uint8Array(Buffer.from(root, 'base64')),
+    });
+    expect(() => verify(new Uint8Array(32))).toThrow(/not signed/);
+    expect(comity(['log', 'prove', log, '3', '--receipt', receipt])).toMatchObject({ code: 2 });
   });
 
   test('refuses an entry that is not there', () => {

@@ -48,7 +48,7 @@ export const command: Command = {
     '          people into a vault beside the log, made at first use; the log holds only digests of it',
     '  open    <directory> <index>: one record, and what was sealed in it as far as it can still be opened',
     '  query   find records; every row carries the index by which it can be proved',
-    '  prove   <directory> <index>: the proof of one entry (C2SP tlog-proof)',
+    '  prove   <directory> <index>: the proof of one entry (C2SP tlog-proof; --receipt for COSE, RFC 9942)',
     '  export  evidence that anybody verifies offline with `comity verify`',
     '          (--disclose age,city shows these sealed fields in it, and nothing of the others)',
     '          (with --static the log itself, as tiles for any web server; run again it adds what is new)',
@@ -126,6 +126,11 @@ export const command: Command = {
     after: { type: 'string', value: 'INDEX', help: 'query: only records after this one' },
     limit: { type: 'string', value: 'N', help: 'query, export: at most so many (query: default 100)' },
     out: { type: 'string', value: 'FILE', help: 'export, prove: write here' },
+    receipt: {
+      type: 'string',
+      value: 'FILE',
+      help: 'prove: write a COSE receipt here, signed with the key of the log',
+    },
     older: {
       type: 'string',
       multiple: true,

@@ -1,9 +1,12 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { exportEvidence } from '../../ledger/evidence/export.ts';
+import { readLogKey } from '../../ledger/log/directory.ts';
 import { type LogView, readLeaf } from '../../ledger/log/log.ts';
+import { receiptSigner } from '../../ledger/log/node-signatures.ts';
 import { encodeBase64 } from '../../tlog/base64.ts';
 import { parseCheckpoint } from '../../tlog/checkpoint.ts';
 import { formatProof } from '../../tlog/proof.ts';
+import { issueInclusionReceipt } from '../../tlog/receipt.ts';
 import { decodeUtf8 } from '../../tlog/text.ts';
 import { type Arguments, choice, EXIT, type ExitCode, type Io, mistake } from '../command.ts';
 import { countOf, fileBytes, required } from '../ledger-input.ts';
@@ -12,7 +15,7 @@ import { directoryOf, withView } from './places.ts';
 import { chosenRanges } from './records.ts';
 import { runLogStatic } from './static.ts';
 
-/** `comity log prove`: the proof of one entry, for any tool that knows C2SP tlog-proof. */
+/** `comity log prove`: the proof of one entry, for any tool that knows C2SP tlog-proof or, as a receipt, COSE. */
 export async function runLogProve(rest: readonly string[], args: Arguments, io: Io): Promise<ExitCode> {
   const directory = directoryOf(rest, 'prove');
   const index = countOf(
@@ -27,9 +30,14 @@ export async function runLogProve(rest: readonly string[], args: Arguments, io: 
     }
     const hashes = await log.tree().inclusionProof(index);
     const proof = formatProof({ index, hashes, checkpoint: parseCheckpoint(note), extra: undefined });
-    const out = args.text('out');
+    const [out, receipt] = [args.text('out'), args.text('receipt')];
+    if (receipt !== undefined) {
+      const claim = { index, size, root, leaf: await readLeaf(log.store, index) };
+      const signer = receiptSigner(readLogKey(directory));
+      writeNew(receipt, issueInclusionReceipt(claim, hashes, signer, log.hasher));
+    }
     if (out !== undefined) writeNew(out, proof);
-    else if (format === 'table') io.out(proof);
+    else if (receipt === undefined && format === 'table') io.out(proof);
     if (format === 'json') {
       const pruned = index < (await log.store.minimum());
       const entry = pruned ? undefined : await log.read(index);
@@ -91,9 +99,9 @@ function publishedHead(log: LogView) {
   throw mistake('log has published no checkpoint yet', 'append something first', 'empty');
 }
 
-function writeNew(path: string, text: string): void {
+function writeNew(path: string, content: string | Uint8Array): void {
   try {
-    writeFileSync(path, text, { flag: 'wx' });
+    writeFileSync(path, content, { flag: 'wx' });
   } catch {
     throw mistake(`cannot write \`${path}\``, 'choose a name that does not exist yet', 'unreadable');
   }

@@ -3,6 +3,7 @@ import { ed25519NoteSigner } from '../../tlog/cosignature.ts';
 import { TlogError } from '../../tlog/errors.ts';
 import type { NoteSigner } from '../../tlog/note.ts';
 import { SIGNATURE_TYPES, type SignerKey, type VerifierKey, verifierKey } from '../../tlog/note-key.ts';
+import type { ReceiptSigner } from '../../tlog/receipt.ts';
 import type { SignatureVerifiers } from '../../tlog/signatures.ts';
 
 // ASN.1 around the raw keys of RFC 8410 and RFC 9881: node:crypto reads no raw keys of these kinds.
@@ -51,6 +52,19 @@ export function verifierKeyOf(key: SignerKey): VerifierKey {
 export function logSigner(key: SignerKey): NoteSigner {
   const secret = privateKey(key.seed);
   return ed25519NoteSigner(verifierKeyOf(key), (message) => sign(null, message, secret));
+}
+
+/**
+ * Signs receipts (RFC 9942) with a log's key. What it signs there is CBOR, and its notes are text, which no such CBOR is:
+ * neither signature can pass for the other. The key is named by its key ID, as in notes.
+ * @throws {TlogError} `unsupported`
+ */
+export function receiptSigner(key: SignerKey): ReceiptSigner {
+  const { name, keyId } = verifierKeyOf(key);
+  const secret = privateKey(key.seed);
+  const id = Buffer.alloc(4);
+  id.writeUInt32BE(keyId);
+  return { algorithm: 'ed25519', sign: (message) => sign(null, message, secret), keyId: id, issuer: name };
 }
 
 /** Public key of an Ed25519 seed, 32 bytes each. */
