@@ -5,7 +5,7 @@ import type { Knowledge } from '../facts/knowledge.ts';
 import { gather } from '../facts/knowledge.ts';
 import type { Truth } from '../facts/truth.ts';
 import type { Law } from '../rules/law.ts';
-import { learning, randomRules, rulesBody } from '../rules/testdata/random-law.ts';
+import { learning, randomRules, rulesBody, TESTED_FACTS } from '../rules/testdata/random-law.ts';
 import { day, smallLaw } from '../rules/testdata/small-law.ts';
 import { bytecode } from './bytecode.ts';
 import { Expressions } from './expression.ts';
@@ -66,16 +66,7 @@ function answers(
 
 const same = (program: Program): Program => program;
 
-const fixedFacts = fc.subarray([
-  't.a',
-  't.b',
-  't.c',
-  't.kind',
-  't.uses',
-  't.count',
-  'market.since',
-  'market.here',
-]);
+const fixedFacts = fc.subarray(TESTED_FACTS);
 
 describe('compiled rules', () => {
   test('say what the interpreter says of every rule, and why it is unknown', () => {

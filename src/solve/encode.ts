@@ -2,6 +2,7 @@ import type { Condition } from '../facts/condition.ts';
 import { mentions } from '../facts/condition.ts';
 import type { FactTest } from '../facts/test.ts';
 import type { Fact, Vocabulary } from '../facts/vocabulary.ts';
+import { conjunction, disjunction } from '../kernel/export/smtlib-term.ts';
 import type { Law } from '../rules/law.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { Moment } from '../rules/time.ts';
@@ -141,18 +142,6 @@ function factNamed(facts: ReadonlyMap<string, Fact>, id: string): Fact {
   // INVARIANT: the loader refuses conditions on facts outside the vocabulary.
   if (fact === undefined) throw new RangeError(`no fact \`${id}\``);
   return fact;
-}
-
-function conjunction(parts: readonly string[]): string {
-  return parts.length === 0 ? 'true' : parts.length === 1 ? (parts[0] ?? 'true') : `(and ${parts.join(' ')})`;
-}
-
-function disjunction(parts: readonly string[]): string {
-  return parts.length === 0
-    ? 'false'
-    : parts.length === 1
-      ? (parts[0] ?? 'false')
-      : `(or ${parts.join(' ')})`;
 }
 
 function encodeCondition(condition: Condition, facts: ReadonlyMap<string, Fact>, prefix: string): string {

@@ -7,6 +7,7 @@ import type { Formula, Rail, TestFormula } from './formula.ts';
 import { formulaOf, or, RAILS, testsIn } from './formula.ts';
 import { EXPRESSED, headerOf, LEFT_OUT, oneLine, placeOf } from './header.ts';
 import type { Subject } from './input.ts';
+import { conjunction, disjunction } from './smtlib-term.ts';
 import type { Coverage, Target } from './target.ts';
 
 const COVERAGE: Coverage = {
@@ -212,18 +213,6 @@ function expression(formula: Formula): string {
 
 function negate(text: string, negated: boolean): string {
   return negated ? `(not ${text})` : text;
-}
-
-function conjunction(parts: readonly string[]): string {
-  return parts.length === 0 ? 'true' : parts.length === 1 ? (parts[0] ?? 'true') : `(and ${parts.join(' ')})`;
-}
-
-function disjunction(parts: readonly string[]): string {
-  return parts.length === 0
-    ? 'false'
-    : parts.length === 1
-      ? (parts[0] ?? 'false')
-      : `(or ${parts.join(' ')})`;
 }
 
 function definitelyPasses({ test, key, fact }: TestFormula): string {

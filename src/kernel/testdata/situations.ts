@@ -3,7 +3,7 @@ import type { Probe } from '../../assess/evidence.ts';
 import type { FactValue } from '../../facts/domain.ts';
 import type { DeclaredControl } from '../../facts/manifest.ts';
 import type { Law } from '../../rules/law.ts';
-import { completeFacts, randomRules, rulesBody } from '../../rules/testdata/random-law.ts';
+import { completeFacts, randomRules, rulesBody, TESTED_FACTS } from '../../rules/testdata/random-law.ts';
 import { day, smallLaw } from '../../rules/testdata/small-law.ts';
 import { bytecode } from '../bytecode.ts';
 import type { CallFacts, Decision } from '../decision.ts';
@@ -54,17 +54,7 @@ export function feature(
   return { name: 'f', markets: ['AA', 'AA-X', 'NO'], statements: () => statements, controls };
 }
 
-const FACTS = [
-  't.a',
-  't.b',
-  't.c',
-  't.kind',
-  't.uses',
-  't.count',
-  'market.since',
-  'market.here',
-  'market.role',
-];
+const FACTS = [...TESTED_FACTS, 'market.role'];
 
 /** A law, a feature and calls to it. */
 export interface SituationOfCalls {

@@ -7,6 +7,7 @@ import type { Clock } from '../record/time.ts';
 import { base64url } from '../sealing/disclosure.ts';
 import {
   type ErasureRequest,
+  type ErasureWish,
   type HoldState,
   type KeyFate,
   type KeyState,
@@ -195,11 +196,7 @@ class FilesVault implements Vault {
     this.#holds.restore(hold);
   }
 
-  async request(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly subject: string;
-    },
-  ): Promise<number> {
+  async request(request: ErasureWish & { readonly subject: string }): Promise<number> {
     const { id, tenant, subject, reasonCode, actorRole } = request;
     const pseudonym = this.#pseudonym(tenant, subject);
     inTransaction(this.#keys, () => {
@@ -216,11 +213,7 @@ class FilesVault implements Vault {
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
   }
 
-  async restoreRequest(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly keys: readonly string[];
-    },
-  ): Promise<void> {
+  async restoreRequest(request: ErasureWish & { readonly keys: readonly string[] }): Promise<void> {
     const { id, tenant, reasonCode, actorRole, keys } = request;
     inTransaction(this.#keys, () => {
       const restored = this.#sql(

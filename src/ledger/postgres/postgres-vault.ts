@@ -4,6 +4,7 @@ import type { Clock } from '../record/time.ts';
 import { base64url } from '../sealing/disclosure.ts';
 import {
   type ErasureRequest,
+  type ErasureWish,
   type HoldState,
   type KeyFate,
   type KeyState,
@@ -260,11 +261,7 @@ class PostgresVault implements Vault {
     return this.#holds.restore(hold);
   }
 
-  async request(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly subject: string;
-    },
-  ): Promise<number> {
+  async request(request: ErasureWish & { readonly subject: string }): Promise<number> {
     const { id, tenant, subject, reasonCode, actorRole } = request;
     const pseudonym = this.#pseudonym(tenant, subject);
     await this.#sql.begin(async (sql) => {
@@ -280,11 +277,7 @@ class PostgresVault implements Vault {
     return (await this.requestKeys(id)).reduce((sum, key) => sum + key.parts, 0);
   }
 
-  async restoreRequest(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly keys: readonly string[];
-    },
-  ): Promise<void> {
+  async restoreRequest(request: ErasureWish & { readonly keys: readonly string[] }): Promise<void> {
     const { id, tenant, reasonCode, actorRole, keys } = request;
     await this.#sql.begin(async (sql) => {
       const { count } = await sql`

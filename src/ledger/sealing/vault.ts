@@ -62,6 +62,9 @@ export interface ErasureRequest {
   readonly actorRole: string | undefined;
 }
 
+/** What is known of a wish to be erased before anything is done about it. */
+export type ErasureWish = Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'>;
+
 /** A legal hold: what it covers is kept until it is released. */
 export interface LegalHold {
   /** A UUID: it stands in the log. */
@@ -164,20 +167,12 @@ export interface Vault {
   ): Promise<void>;
 
   /** Starts a request, and ties the person's present keys to it. @returns how many parts it is about */
-  request(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly subject: string;
-    },
-  ): Promise<number>;
+  request(request: ErasureWish & { readonly subject: string }): Promise<number>;
   /**
    * Brings a request back that stands in the log and not here, because the vault was restored from a backup, and ties
    * to it those of the keys that still exist. Nothing happens if it is here.
    */
-  restoreRequest(
-    request: Pick<ErasureRequest, 'id' | 'tenant' | 'reasonCode' | 'actorRole'> & {
-      readonly keys: readonly string[];
-    },
-  ): Promise<void>;
+  restoreRequest(request: ErasureWish & { readonly keys: readonly string[] }): Promise<void>;
   requestState(id: string): Promise<ErasureRequest | undefined>;
   /** Requests that are not executed yet. */
   openRequests(): Promise<readonly ErasureRequest[]>;

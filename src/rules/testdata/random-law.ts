@@ -15,6 +15,9 @@ const leaf = fc.oneof(
   fc.constant({ 't.kind': { known: true } }),
 );
 
+/** The facts that random rules test. */
+export const TESTED_FACTS = ['t.a', 't.b', 't.c', 't.kind', 't.uses', 't.count', 'market.since', 'market.here'];
+
 interface RandomRule {
   readonly id: string;
   readonly [key: string]: unknown;
